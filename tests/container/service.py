@@ -1,0 +1,164 @@
+"""A generated service on the engine: what its user would type, and what the kernel says of it."""
+
+import contextlib
+import copy
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+
+def run(
+    *command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a command; where it fails and `check` is set, fail with all that it said."""
+    result = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=os.environ | (env or {}),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    if check and result.returncode:
+        said = f"{result.stdout}\n{result.stderr}"[-8000:]
+        raise AssertionError(f"exit status {result.returncode}: {' '.join(map(str, command))}\n{said}")
+    return result
+
+
+def docker(*arguments: str | Path, check: bool = True) -> str:
+    """Run docker; return what it wrote to stdout."""
+    return run("docker", *arguments, check=check).stdout.strip()
+
+
+def inspect(thing: str) -> dict[str, Any]:
+    return json.loads(docker("inspect", thing))[0]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def eventually(condition, *, seconds: float = 30, every: float = 0.2):
+    """Call `condition` until what it returns is true; return that, or fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"still not so after {seconds} s: {condition}"
+        time.sleep(every)
+    return value
+
+
+def get(url: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
+    """GET `url`; return the status and the body, (0, reason) where nobody answers."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError as error:
+        return 0, str(error)
+
+
+class Service(contextlib.AbstractContextManager):
+    """A generated project under a version and compose project names of its own."""
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        self.answers = yaml.safe_load((project / ".copier-answers.yml").read_text())
+        self.name = self.answers["service_name"]
+        self.package = self.name.replace("-", "_")
+        self.run_id = uuid.uuid4().hex[:8]
+        self.image = f"{self.name}:0.0.0-{self.run_id}"
+        self.port = free_port()
+        self.compose_files: list[str | Path] = ["docker-compose.prod.yml"]
+        self.prefix = self.package.upper()
+        self.env = {
+            "VERSION": f"0.0.0-{self.run_id}",
+            "COMPOSE_PROJECT_NAME": f"{self.name}-{self.run_id}",
+            f"{self.prefix}_PORT": str(self.port),
+        }
+
+    def __exit__(self, *_: object) -> None:
+        docker("image", "rm", "--force", self.image, check=False)
+
+    # What a user types.
+
+    def make(self, *arguments: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+        return run("make", *arguments, cwd=self.project, env=self.env | env, check=check)
+
+    def build(self) -> None:
+        self.make("build")
+
+    def compose(self, *arguments: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+        files = [word for file in self.compose_files for word in ("--file", file)]
+        return run("docker", "compose", *files, *arguments, cwd=self.project, env=self.env | env, check=check)
+
+    @contextlib.contextmanager
+    def apart(self, *compose_files: Path, **env: str) -> Iterator[Self]:
+        """A second compose project of the same image, with more compose files and environment."""
+        other = copy.copy(self)
+        other.port = free_port()
+        other.compose_files = [*self.compose_files, *compose_files]
+        project = f"{self.name}-{uuid.uuid4().hex[:8]}"
+        other.env = self.env | {"COMPOSE_PROJECT_NAME": project, f"{self.prefix}_PORT": str(other.port)} | env
+        try:
+            yield other
+        finally:
+            other.compose("down", "--volumes", "--timeout", "1", check=False)
+
+    @contextlib.contextmanager
+    def production(self, **env: str) -> Iterator[Self]:
+        """Up by the production compose file and healthy, then down again."""
+        try:
+            up = self.compose("up", "--detach", "--wait", check=False, **env)
+            assert up.returncode == 0, up.stderr + self.compose("logs").stdout
+            yield self
+        finally:
+            self.compose("down", "--volumes", "--timeout", "1", check=False)
+
+    # What the engine says.
+
+    @property
+    def container(self) -> str:
+        return self.compose("ps", "--all", "--quiet", self.name).stdout.strip()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return inspect(self.container)["State"]
+
+    @property
+    def health(self) -> str:
+        return self.state["Health"]["Status"]
+
+    def wait_healthy(self) -> None:
+        eventually(lambda: self.state["Running"] and self.health == "healthy")
+
+    # What is inside.
+
+    def execute(self, *command: str, user: str | None = None, check: bool = True):
+        options = ("--user", user) if user else ()
+        return run("docker", "exec", *options, self.container, *command, check=check)
+
+    def python(self, code: str, *, user: str | None = None, check: bool = True):
+        return self.execute("python", "-c", code, user=user, check=check)
+
+    def sandbox(self, *command: str, user: str = "0", check: bool = True, options: tuple[str, ...] = ()):
+        """Run a command in a fresh container of the image, as root: what is in the image at all."""
+        entry, *rest = command
+        return run(
+            "docker", "run", "--rm", "--user", user, *options, "--entrypoint", entry, self.image, *rest, check=check
+        )
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"

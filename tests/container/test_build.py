@@ -1,0 +1,89 @@
+"""The build: what it caches, what enters its context, and where its secrets do not go."""
+
+import json
+import os
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+from service import Service, docker, inspect, run
+
+pytestmark = pytest.mark.xdist_group("production")
+
+
+def layers(image: str) -> list[str]:
+    return inspect(image)["RootFS"]["Layers"]
+
+
+def layer_bytes(image: str, layer: str, folder: Path) -> int:
+    """The size of one layer of `image`, found by its digest in what `docker save` writes."""
+    archive = folder / "image.tar"
+    docker("save", "--output", archive, image)
+    with tarfile.open(archive) as tar:
+        manifest = json.load(tar.extractfile("manifest.json"))[0]
+        path = manifest["Layers"][layers(image).index(layer)]
+        return sum(member.size for member in tarfile.open(fileobj=tar.extractfile(path)))
+
+
+def test_a_changed_source_file_rebuilds_the_sources_layer_alone(default: Service, tmp_path: Path):
+    default.build()
+    before = layers(default.image)
+    source = default.project / "src" / default.package / "api.py"
+    text = source.read_text()
+    source.write_text(text + "\n# touched\n")
+    try:
+        progress = default.make("build", BUILDKIT_PROGRESS="plain").stderr
+        after = layers(default.image)
+        assert after[:-1] == before[:-1] and after[-1] != before[-1]
+        done_again = [
+            line for number, line in steps(progress).items()
+            if number not in cached(progress) and ("RUN" in line or "COPY" in line)
+        ]
+        assert len(done_again) == 3, done_again  # the source into the builder, compiled, and out again
+        size = layer_bytes(default.image, after[-1], tmp_path)
+        own = sum(file.stat().st_size for file in (default.project / "src").rglob("*.py"))
+        assert own < size < 4 * own, (own, size)
+    finally:
+        source.write_text(text)
+
+
+def steps(progress: str) -> dict[str, str]:
+    """The numbered steps of a build that BuildKit printed in plain form."""
+    found = {}
+    for line in progress.splitlines():
+        number, _, rest = line.partition(" ")
+        if number.startswith("#") and rest.startswith("["):
+            found.setdefault(number, rest)
+    return found
+
+
+def cached(progress: str) -> set[str]:
+    return {line.split()[0] for line in progress.splitlines() if line.endswith(" CACHED")}
+
+
+def test_only_what_is_named_enters_the_build_context(default: Service, tmp_path: Path):
+    canaries = ["tests", ".git", ".", "docs", f"src/{default.package}/__pycache__", "secrets", "node_modules", "docker", ".venv/lib"]
+    planted = [default.project / folder / "canary.txt" for folder in canaries]
+    planted += [default.project / name for name in (".env", ".netrc", "id_rsa", f"src/{default.package}/.env", "docker/.env")]
+    made = []
+    try:
+        for file in planted:
+            made += [folder for folder in file.parents if not folder.exists()]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("canary")
+        probe = tmp_path / "Dockerfile"
+        probe.write_text("FROM scratch\nCOPY . /\n")
+        # A Dockerfile elsewhere reads the ignore file of the context.
+        run("docker", "build", "--quiet", "--file", probe, "--output", tmp_path / "context", default.project)
+        context = {path.relative_to(tmp_path / "context").as_posix() for path in (tmp_path / "context").rglob("*") if path.is_file()}
+        assert context >= {"requirements.txt", "docker/healthcheck.py", f"src/{default.package}/__main__.py"}
+        assert [path for path in context if (tmp_path / "context" / path).read_text() == "canary"] == []
+        allowed = {"requirements.txt", "requirements-dev.txt", "pyproject.toml", "docker/healthcheck.py"}
+        assert {path for path in context if not path.startswith("src/")} == allowed
+    finally:
+        for file in planted:
+            file.unlink(missing_ok=True)
+        for folder in sorted(set(made), key=lambda path: -len(path.parts)):
+            if folder.exists():
+                folder.rmdir()

@@ -1,0 +1,137 @@
+"""A private index behind a CA of its own and a password: nothing is edited, and nothing leaks."""
+
+import base64
+import hashlib
+import http.server
+import json
+import ssl
+import subprocess
+import sys
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+from service import Service, docker, inspect
+from support import generate, questions
+
+pytestmark = pytest.mark.xdist_group("private-network")
+
+HOST = "index.internal"
+USER, PASSWORD = "build-robot", "a-canary-of-a-password"
+
+
+def wheel(folder: Path) -> tuple[str, str]:
+    """Write a wheel of one module into `folder`; return its requirement, locked."""
+    path = folder / "private_package-1.0-py3-none-any.whl"
+    info = "private_package-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("private_package.py", "NAME = 'private'\n")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: private-package\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return f"private-package==1.0 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+class Index(http.server.BaseHTTPRequestHandler):
+    """PEP 503, over what lies in one folder, for whoever knows the password."""
+
+    folder: Path
+
+    def do_GET(self) -> None:
+        expected = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        if self.headers["Authorization"] != expected:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="index"')
+            self.end_headers()
+            return
+        parts = self.path.strip("/").split("/")
+        if parts[0] == "simple" and len(parts) == 2:
+            wheels = [file.name for file in self.folder.glob("*.whl") if file.name.startswith(parts[1].replace("-", "_"))]
+            body = "".join(f'<a href="/files/{name}">{name}</a>\n' for name in wheels).encode()
+            kind = "text/html"
+        elif parts[0] == "files" and (self.folder / parts[-1]).is_file():
+            body, kind = (self.folder / parts[-1]).read_bytes(), "application/octet-stream"
+        else:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def private(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict]:
+    """The index, running where builds reach it; what a build must be told of it."""
+    folder = tmp_path_factory.mktemp("private")
+    gateway = inspect("bridge")["IPAM"]["Config"][0]["Gateway"]
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    (folder / "netrc").write_text(f"machine {HOST} login {USER} password {PASSWORD}\n")
+    requirement = wheel(folder)
+    # The installer too comes from the index.
+    uv = f"uv=={questions()['uv_version']['default']}"
+    command = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, uv)
+    subprocess.run(command, check=True, capture_output=True)
+
+    server = http.server.ThreadingHTTPServer((gateway, 0), type("Here", (Index,), {"folder": folder}))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(HOST).configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # A private network's name server knows the index; here the build is told of it.
+    hosts = folder / "hosts.hcl"
+    hosts.write_text(f'target "_common" {{\n  extra-hosts = {{ "{HOST}" = "{gateway}" }}\n}}\n')
+    yield {
+        "bake": f"bake=docker buildx bake --file docker-bake.hcl --file {hosts}",
+        "requirement": requirement,
+        "ca": authority.cert_pem.bytes(),
+        "env": {
+            "INDEX_URL": f"https://{HOST}:{server.server_port}/simple/",
+            "SSL_CERT_FILE": str(folder / "ca.pem"),
+            "NETRC": str(folder / "netrc"),
+            "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
+        },
+    }
+    server.shutdown()
+
+
+@pytest.fixture(scope="module", params=["uv", "pip"])
+def service(request: pytest.FixtureRequest, private: dict, folder: Path) -> Iterator[Service]:
+    project = generate(folder / f"private-{request.param}", installer=request.param, service_name=f"private-{request.param}")
+    (project / "requirements.txt").write_text(private["requirement"])
+    with Service(project) as service:
+        yield service
+
+
+def test_a_build_needs_the_secrets_and_no_edit_and_keeps_neither(service: Service, private: dict, tmp_path: Path):
+    for missing, expected in (("SSL_CERT_FILE", "ertificate"), ("NETRC", "401")):
+        refused = service.make("build", private["bake"], check=False, **private["env"] | {missing: ""})
+        assert refused.returncode and expected in refused.stderr, f"without {missing}: {refused.stderr}"
+
+    service.make("build", private["bake"], **private["env"])
+    assert service.sandbox("python", "-c", "import private_package as p; print(p.NAME)").stdout.strip() == "private"
+
+    certificate = private["ca"].splitlines()[2]  # a line from the middle of its base64
+    assert len(certificate) == 64
+    secrets = [PASSWORD.encode(), USER.encode(), certificate]
+    history = docker("history", "--no-trunc", "--format", "json", service.image) + json.dumps(inspect(service.image))
+    assert [secret for secret in secrets if secret in history.encode()] == []
+    docker("save", "--output", tmp_path / "image.tar", service.image)
+    with tarfile.open(tmp_path / "image.tar") as image:
+        layers = json.load(image.extractfile("manifest.json"))[0]["Layers"]
+        for layer in layers:
+            content = image.extractfile(layer).read()
+            assert [secret for secret in secrets if secret in content] == [], layer
+    assert len(layers) >= 5

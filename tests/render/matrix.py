@@ -1,0 +1,31 @@
+"""The answers whose output every judge reads: each value of each question, in combinations that differ."""
+
+LONG_NAME = "a-service-with-a-name-of-forty-characters"[:40]
+
+MATRIX: dict[str, dict] = {
+    "defaults": {},
+    "pip": {"installer": "pip"},
+    "no-bytecode": {"bytecode": False},
+    "pip-no-bytecode": {"installer": "pip", "bytecode": False},
+    "packages": {"build_packages": "libpq-dev libffi-dev", "runtime_packages": "libpq5 libffi8"},
+    "pip-packages": {
+        "installer": "pip",
+        "build_packages": "[libpq-dev]",
+        "runtime_packages": "libpq5, libffi8",
+    },
+    "python-3.11": {"python_version": "3.11"},
+    "python-3.12": {"python_version": "3.12", "installer": "pip"},
+    "python-3.14": {"python_version": "3.14", "bytecode": False},
+    "python-3.15": {"python_version": "3.15"},
+    "short-name": {"service_name": "a", "port": 1024, "cpu_limit": 0.25, "memory_limit": "64M"},
+    "long-name": {
+        "service_name": LONG_NAME,
+        "description": "It's the longest: " + "ä" * 102,
+        "registry": "registry.example.com:5000/a-team/with-a-long-name/and-folders",
+        "port": 65535,
+        "health_path": "/internal/health/live",
+        "cpu_limit": 16,
+        "memory_limit": "12g",
+        "pids_limit": 4096,
+    },
+}

@@ -1,0 +1,104 @@
+"""Answers: what is refused, and that refusing leaves nothing behind."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from support import ROOT, copier, files, generate, questions
+
+NAMES = ["", "Hello", "1st", "hello_service", "-a", "a-", "a--b", "a b", "a" * 41, "a;b", "café", "a\n"]
+MODULES = ["json", "test", "class", "fastapi"]
+DESCRIPTIONS = ["", " a", "a ", "a\nb", 'a "b"', "a\\b", "$a", "`a`", "{{ a }}", "a" * 121]
+PORTS = ["0", "80", "1023", "65536", "-8000", "8000.5", "http", "", "8000 9000", "true"]
+PATHS = ["", "healthz", "/", "//", "/a b", "/a?b", "/a'b", '/a"b', "/a$b", "/a;b", "/readyz"]
+MEMORY = ["", "lots", "256", "5m", "0g", "1.5g", "256k", "256mb", "-1g", "1g; true"]
+CPUS = ["0", "-1", "lots", "", "true", "2000", "0.5 1"]
+PIDS = ["0", "7", "-1", "many", "", "1.5", "99999"]
+PACKAGES = ["a;b", "$(id)", "a|b", "a&b", "`id`", "Libpq", "-y", "a\nRUN id", "ab=1", "ab'cd", 'ab"cd', "'ab'"]
+REGISTRIES = ["UPPER.example.com", "a b", "https://registry.example.com", "a;b", "a/", "/a", "a//b", "a:b"]
+
+BAD = {
+    "service_name": NAMES + MODULES,
+    "description": DESCRIPTIONS,
+    "port": PORTS,
+    "health_path": PATHS,
+    "memory_limit": MEMORY,
+    "cpu_limit": CPUS,
+    "pids_limit": PIDS,
+    "build_packages": PACKAGES,
+    "runtime_packages": PACKAGES,
+    "registry": REGISTRIES,
+    "python_version": ["3.10", "3", "latest"],
+    "framework": ["rails"],
+    "installer": ["poetry"],
+    "kind": ["shell"],
+}
+
+
+@pytest.mark.parametrize(("question", "answer"), [(q, a) for q, many in BAD.items() for a in many])
+def test_a_bad_answer_is_refused_and_nothing_is_written(tmp_path: Path, question: str, answer: str):
+    project = tmp_path / "project"
+    with pytest.raises(ValueError) as refusal:
+        generate(project, **{question: answer})
+    assert not project.exists()
+    if "validator" in questions()[question]:
+        _, _, sentence = str(refusal.value).partition(f"Validation error for question '{question}': ")
+        assert sentence.endswith(".") and "\n" not in sentence, refusal.value
+
+
+def test_the_command_line_refuses_in_one_sentence_with_a_non_zero_status(tmp_path: Path):
+    project = tmp_path / "project"
+    result = copier("copy", "--defaults", "--vcs-ref=HEAD", "-d", "port=80", ROOT, project)
+    assert result.returncode == 1
+    assert result.stderr.strip().endswith("A port is a whole number from 1024 to 65535."), result.stderr
+    assert not project.exists()
+
+
+def test_a_refused_answer_leaves_an_existing_project_as_it_was(tmp_path: Path):
+    project = generate(tmp_path / "project")
+    before = files(project)
+    assert copier("copy", "--defaults", "--overwrite", "-d", "memory_limit=lots", ROOT, project).returncode
+    assert files(project) == before
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("service_name", "a"),
+        ("service_name", "orders-2"),
+        ("description", "It's a service: 100 % of what we need (and more)"),
+        ("port", "1024"),
+        ("health_path", "/a/b-c/~d.e_f/"),
+        ("memory_limit", "6M"),
+        ("cpu_limit", "0.01"),
+        ("build_packages", "g++ libc6-dev"),
+        ("build_packages", "[g++, libc6-dev]"),
+        ("build_packages", "g++,libc6-dev"),
+        ("runtime_packages", "libpq5, libstdc++6"),
+        ("registry", "localhost:5000"),
+        ("registry", "registry.example.com/team/a_b"),
+    ],
+)
+def test_a_good_answer_is_taken(tmp_path: Path, question: str, answer: object):
+    project = generate(tmp_path / "project", **{question: answer})
+    assert question in yaml.safe_load((project / ".copier-answers.yml").read_text())
+
+
+def test_the_names_that_are_taken_are_those_of_pythons_own_modules(tmp_path: Path):
+    import keyword
+    import sys
+
+    taken = (ROOT / "includes" / "taken-names.txt").read_text().split()
+    modules = {name for name in sys.stdlib_module_names if name[0] != "_" and name.islower()}
+    assert modules | {name for name in keyword.kwlist if name.islower()} <= set(taken)
+
+
+def test_every_free_answer_has_a_validator():
+    free = {
+        name
+        for name, question in questions().items()
+        if question.get("when", True) is not False
+        and "choices" not in question
+        and question["type"] != "bool"
+    }
+    assert free == {name for name in free if "validator" in questions()[name]}

@@ -1,0 +1,126 @@
+"""The field's own checkers, each run once over the whole matrix; zero findings."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from matrix import MATRIX
+from support import ROOT
+
+pytestmark = pytest.mark.xdist_group("render")
+
+TOOLS = Path(sys.executable).parent
+CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
+
+
+def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None):
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=os.environ | (env or {}),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def passes(*command: str | Path, cwd: Path | None = None) -> None:
+    result = run(*command, cwd=cwd)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def each(outputs: Path, pattern: str) -> list[Path]:
+    found = sorted(outputs.glob(f"*/{pattern}"))
+    assert len(found) >= len(MATRIX), f"{pattern}: {len(found)} files"
+    return found
+
+
+def test_hadolint(outputs: Path):
+    label = "org.opencontainers.image.version:semver"
+    passes(TOOLS / "hadolint", "--require-label", label, *each(outputs, "Dockerfile"))
+
+
+def test_docker_build_check(engine: None, outputs: Path):
+    # Not every Python's image is at hand where no registry is, and a check runs nothing of it.
+    stand_in = "docker-image://python:3.13-slim-trixie"
+    for dockerfile in each(outputs, "Dockerfile"):
+        base = re.search(r"^FROM (\S+)", dockerfile.read_text(), re.MULTILINE)[1]
+        passes("docker", "build", "--check", "--build-context", f"{base}={stand_in}", dockerfile.parent)
+
+
+def test_trivy(outputs: Path):
+    result = run(TOOLS / "trivy", "config", "--skip-check-update", "--quiet", "--format", "json", outputs)
+    report = json.loads(result.stdout)["Results"]
+    read = [entry for entry in report if entry["Type"] == "dockerfile"]
+    assert len(read) == len(MATRIX)
+    assert [entry["Misconfigurations"] for entry in report if "Misconfigurations" in entry] == []
+
+
+def test_checkov(outputs: Path):
+    result = run(CHECKOV, "--directory", outputs, "--compact", "--quiet", "--skip-download", "--output", "json")
+    report = json.loads(result.stdout)
+    for entry in report if isinstance(report, list) else [report]:
+        assert entry["summary"]["passed"] > 0
+        assert entry["results"]["failed_checks"] == []
+
+
+def test_compose_lint(outputs: Path):
+    # A folder at a time: it reads the suppressions beside the first file alone.
+    for folder in sorted(outputs.iterdir()):
+        result = run(TOOLS / "compose-lint", "--format", "json", *sorted(folder.glob("docker-compose*.yml")))
+        report = json.loads(result.stdout)
+        assert [f for f in report["findings"] if not f["suppressed"]] == [], folder.name
+        assert report["errors"] == report["warnings"] == [], folder.name
+
+
+def test_compose_harden(outputs: Path):
+    # It takes a bare /tmp for the only writable one, and ours has a size.
+    for file in each(outputs, "docker-compose*.yml"):
+        passes(TOOLS / "compose-harden", "scan", "--min-score", "100", "--skip", "tmpfs", file)
+
+
+def test_compose_auditor(outputs: Path):
+    for file in each(outputs, "docker-compose.prod.yml"):
+        result = run(TOOLS / "compose-auditor", "lint", file)
+        assert "No issues found" in result.stdout, result.stdout
+
+
+def test_the_compose_specification(outputs: Path):
+    files = each(outputs, "docker-compose*.yml")
+    passes(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", *files)
+
+
+def test_docker_compose_config(engine: None, outputs: Path):
+    for file in each(outputs, "docker-compose*.yml"):
+        passes("docker", "compose", "--file", file, "config", "--quiet")
+
+
+def test_docker_buildx_bake(engine: None, outputs: Path):
+    for file in each(outputs, "docker-bake.hcl"):
+        result = run("docker", "buildx", "bake", "--file", file, "--print", "image", "test", "release", cwd=file.parent)
+        assert result.returncode == 0, result.stderr
+        targets = json.loads(result.stdout)["target"]
+        assert targets["release"]["platforms"] == ["linux/amd64", "linux/arm64"]
+        assert targets["test"]["target"] == "test"
+
+
+def test_yamllint(outputs: Path):
+    # Its own defaults: no configuration of ours.
+    passes(TOOLS / "yamllint", "--strict", "--config-data", "extends: default", outputs)
+
+
+def test_ruff(outputs: Path):
+    for folder in sorted(outputs.iterdir()):
+        passes(TOOLS / "ruff", "check", "--no-cache", folder)
+        passes(TOOLS / "ruff", "format", "--no-cache", "--check", folder)
+
+
+def test_make_lists_its_verbs(outputs: Path):
+    for makefile in each(outputs, "Makefile"):
+        result = run("make", "--no-print-directory", "help", cwd=makefile.parent)
+        assert result.returncode == 0, result.stderr
+        assert {line.split()[0] for line in result.stdout.splitlines()} >= {"build", "test", "up", "down", "lock"}

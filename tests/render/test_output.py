@@ -1,0 +1,101 @@
+"""What every output has in common, whatever was answered."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from matrix import MATRIX
+from support import ROOT, copier, files, generate
+
+pytestmark = pytest.mark.xdist_group("render")
+
+LOCKED = ("requirements.txt", "requirements-dev.txt")
+
+
+def each_text(outputs: Path):
+    for name in MATRIX:
+        for path, content in files(outputs / name).items():
+            yield f"{name}/{path}", content.decode()
+
+
+def test_no_output_shows_that_it_came_from_a_template(outputs: Path):
+    for path, text in each_text(outputs):
+        assert "{%" not in text and "{#" not in text, path
+        assert not re.search(r"\{\{(?!\.)", text), path
+        assert "jinja" not in Path(path).name, path
+
+
+def test_no_output_has_a_scar_of_blank_lines(outputs: Path):
+    for path, text in each_text(outputs):
+        most = 2 if Path(path).suffix == ".py" or Path(path).name == "Dockerfile" else 1
+        assert not re.search(r"\n{%d,}" % (most + 2), text), f"{path}: too many blank lines"
+        assert not text.startswith("\n"), f"{path} starts with a blank line"
+        assert text == "" or (text.endswith("\n") and not text.endswith("\n\n")), f"{path}: its end"
+        assert not re.search(r"[ \t]+$", text, re.MULTILINE), f"{path}: blanks at the end of a line"
+
+
+def test_rendering_twice_gives_the_same_bytes(tmp_path: Path):
+    for name in ("defaults", "long-name"):
+        once, again = (generate(tmp_path / n / name, **MATRIX[name]) for n in "ab")
+        assert files(once) == files(again)
+
+
+def test_no_name_is_illegal_on_windows(outputs: Path):
+    reserved = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(1, 10)}
+    template = [p.relative_to(ROOT) for d in ("template", "base-image") for p in (ROOT / d).rglob("*")]
+    for path in [*template, *(p.relative_to(outputs) for p in outputs.rglob("*"))]:
+        for part in path.parts:
+            assert not re.search(r'[<>:"\\|?*\x00-\x1f]', part), path
+            assert part == part.rstrip(". "), path
+            assert part.split(".")[0].lower() not in reserved, path
+
+
+def test_copying_needs_no_trust(tmp_path: Path):
+    settings = next(yaml.load_all(re.sub("!include", "", (ROOT / "copier.yml").read_text()), yaml.BaseLoader))
+    assert not {"_tasks", "_migrations", "_jinja_extensions"} & settings.keys()
+    result = copier("copy", "--defaults", "--quiet", "--vcs-ref=HEAD", ROOT, tmp_path / "project")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "project" / "Dockerfile").exists()
+
+
+def test_every_requirement_is_locked_with_hashes(outputs: Path):
+    for name in MATRIX:
+        for file in LOCKED:
+            requirements = (outputs / name / file).read_text().replace("\\\n", "").splitlines()
+            pins = [line for line in requirements if line and not line.lstrip().startswith("#")]
+            assert pins and all("==" in pin and "--hash=sha256:" in pin for pin in pins), f"{name}/{file}"
+
+
+def test_the_runtime_and_the_development_lock_agree(outputs: Path):
+    def pins(file: str) -> set[str]:
+        return set(re.findall(r"^[a-z0-9._-]+==\S+", (outputs / "defaults" / file).read_text(), re.MULTILINE))
+
+    assert pins("requirements.txt") < pins("requirements-dev.txt")
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_a_dockerfile_has_no_trace_of_what_was_not_chosen(outputs: Path, name: str):
+    answers = {"installer": "uv", "bytecode": True, "build_packages": "", "runtime_packages": ""} | MATRIX[name]
+    dockerfile = (outputs / name / "Dockerfile").read_text()
+    assert ("uv" in re.findall(r"[a-z]+", dockerfile)) == (answers["installer"] == "uv")
+    assert ("compile" in dockerfile.replace("--no-compile", "")) == answers["bytecode"]
+    assert ("build-essential" in dockerfile) == bool(answers["build_packages"])
+    assert dockerfile.count("apt-get install") == bool(answers["build_packages"]) + bool(answers["runtime_packages"])
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_a_dockerfile_keeps_the_rules_that_no_linter_checks(outputs: Path, name: str):
+    dockerfile = (outputs / name / "Dockerfile").read_text()
+    stages = re.findall(r"^FROM \S+ AS (\S+)", dockerfile, re.MULTILINE)
+    assert stages[-1] == "runtime"
+    assert "# syntax=" not in dockerfile
+    runtime = dockerfile.split("AS runtime", 1)[1]
+    assert re.search(r"^USER 10001:10001$", runtime, re.MULTILINE)
+    assert re.search(r"^STOPSIGNAL SIGTERM$", runtime, re.MULTILINE)
+    assert all(re.search(r"--link", line) for line in re.findall(r"^COPY .*", runtime, re.MULTILINE))
+    assert set(re.findall(r"--chown=(\S+)", dockerfile)) == {"10001:10001"}
+    assert dockerfile.count("--require-hashes") == dockerfile.count(" --requirement ")
+    assert dockerfile.index("requirements.txt") < dockerfile.index("COPY src/")
+    for mount in ("ca-certificates,target=/etc/ssl/certs/ca-certificates.crt", "netrc,target=/root/.netrc"):
+        assert f"--mount=type=secret,id={mount}" in dockerfile

@@ -1,0 +1,66 @@
+"""What the tests do again and again: generate a project, and read what copying it says."""
+
+import atexit
+import functools
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+from copier import run_copy
+
+ROOT = Path(__file__).parent.parent
+
+
+@functools.cache
+def snapshot() -> Path:
+    """The template as it lies here, uncommitted changes included, without its history.
+
+    Copier clones a repository for every copy; a plain folder spares the tests that time,
+    and leaves no commit in the answers that would differ from copy to copy.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="template-"))
+    atexit.register(shutil.rmtree, folder)
+    for name in ("copier.yml", "questions", "template", "base-image", "includes", "locks"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def generate(destination: Path, **answers: Any) -> Path:
+    """Generate a project into `destination`, with `answers` over the defaults; return it."""
+    run_copy(str(snapshot()), destination, data=answers, defaults=True, quiet=True)
+    return destination
+
+
+def copier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run Copier's command line; the template's own state is the caller's to give."""
+    return subprocess.run(
+        [sys.executable, "-m", "copier", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    """Every file below `directory`: its path, relative and with slashes, and its bytes."""
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
+
+
+def questions() -> dict[str, Any]:
+    """The template's questions, asked or computed, by name."""
+    found: dict[str, Any] = {}
+    for path in sorted((ROOT / "questions").glob("*.yml")):
+        found |= yaml.safe_load(path.read_text()) or {}
+    return found
