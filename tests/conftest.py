@@ -1,14 +1,9 @@
 """Fixtures that every kind of test shares."""
 
 import os
-import shlex
-import subprocess
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
-DOCKER_UP = ROOT / "tests" / "engine" / "docker-up"
+from support import start_engine
 
 
 @pytest.fixture(scope="session")
@@ -17,13 +12,5 @@ def engine() -> None:
 
     Without one the test is skipped with the reason, or fails where REQUIRE_ENGINE is set.
     """
-    result = subprocess.run([DOCKER_UP], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if result.returncode:
-        reason = f"no Docker Engine: {result.stderr.strip().splitlines()[-1]}"
-        if os.environ.get("REQUIRE_ENGINE"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    for line in result.stdout.splitlines():
-        for assignment in shlex.split(line.removeprefix("export ")):
-            name, _, value = assignment.partition("=")
-            os.environ[name] = value.replace("$PATH", os.environ["PATH"])
+    if reason := start_engine():
+        (pytest.fail if os.environ.get("REQUIRE_ENGINE") else pytest.skip)(reason)

@@ -2,6 +2,8 @@
 
 import atexit
 import functools
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import yaml
 from copier import run_copy
 
 ROOT = Path(__file__).parent.parent
+DOCKER_UP = ROOT / "tests" / "engine" / "docker-up"
 
 
 @functools.cache
@@ -37,6 +40,21 @@ def generate(destination: Path, **answers: Any) -> Path:
     """Generate a project into `destination`, with `answers` over the defaults; return it."""
     run_copy(str(snapshot()), destination, data=answers, defaults=True, quiet=True)
     return destination
+
+
+def start_engine() -> str | None:
+    """Point the environment to a Docker Engine, started where there is none.
+
+    Returns why there is none to be had, or None.
+    """
+    result = subprocess.run([DOCKER_UP], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if result.returncode:
+        return result.stderr.strip().splitlines()[-1]
+    for line in result.stdout.splitlines():
+        for assignment in shlex.split(line.removeprefix("export ")):
+            name, _, value = assignment.partition("=")
+            os.environ[name] = value.replace("$PATH", os.environ["PATH"])
+    return None
 
 
 def copier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -80,6 +80,7 @@ class Service(contextlib.AbstractContextManager):
         self.package = self.name.replace("-", "_")
         self.run_id = uuid.uuid4().hex[:8]
         self.image = f"{self.name}:0.0.0-{self.run_id}"
+        self.built: list[str] = []  # a rebuild takes the tag from the image before it
         self.port = free_port()
         self.compose_files: list[str | Path] = ["docker-compose.prod.yml"]
         self.prefix = self.package.upper()
@@ -90,15 +91,18 @@ class Service(contextlib.AbstractContextManager):
         }
 
     def __exit__(self, *_: object) -> None:
-        docker("image", "rm", "--force", self.image, check=False)
+        for image in {self.image, *self.built}:
+            docker("image", "rm", "--force", image, check=False)
 
     # What a user types.
 
     def make(self, *arguments: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         return run("make", *arguments, cwd=self.project, env=self.env | env, check=check)
 
-    def build(self) -> None:
-        self.make("build")
+    def build(self, **env: str) -> subprocess.CompletedProcess[str]:
+        built = self.make("build", **env)
+        self.built.append(inspect(self.image)["Id"])
+        return built
 
     def compose(self, *arguments: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         files = [word for file in self.compose_files for word in ("--file", file)]
@@ -115,7 +119,7 @@ class Service(contextlib.AbstractContextManager):
         try:
             yield other
         finally:
-            other.compose("down", "--volumes", "--timeout", "1", check=False)
+            other.compose("down", "--volumes", "--rmi", "local", "--timeout", "1", check=False)
 
     @contextlib.contextmanager
     def production(self, **env: str) -> Iterator[Self]:

@@ -1,5 +1,6 @@
 """Start the service: one process, which drains and exits with 0 when it is told to stop."""
 
+import gc
 import os
 import signal
 
@@ -11,6 +12,8 @@ def main() -> None:
         # Nothing is being served yet, so a stop may cut the imports below short.
         signal.signal(number, lambda *_: os._exit(0))
 
+    # What the imports make stays for good: to look for garbage in it only delays the start.
+    gc.disable()
     # The imports stand here, and not above, so that the handlers come before all of them, and the
     # report of a bad setting before the slow ones.
     from . import logs, settings
@@ -38,8 +41,10 @@ def main() -> None:
     )
     for number in STOP_SIGNALS:
         # After draining, uvicorn raises the signal again for the handler that stood here before
-        # its own. Its own handler makes that harmless: the exit status is 0, not 143.
+        # its own. Its own, here too, makes that harmless: Python ends as usual, with 0.
         signal.signal(number, server.handle_exit)
+    gc.freeze()
+    gc.enable()
     server.run()
 
 
