@@ -35,7 +35,8 @@ def test_a_changed_source_file_rebuilds_the_sources_layer_alone(default: Service
         after = layers(default.image)
         assert after[:-1] == before[:-1] and after[-1] != before[-1]
         done_again = [
-            line for number, line in steps(progress).items()
+            line
+            for number, line in steps(progress).items()
             if number not in cached(progress) and ("RUN" in line or "COPY" in line)
         ]
         assert len(done_again) == 3, done_again  # the source into the builder, compiled, and out again
@@ -61,9 +62,21 @@ def cached(progress: str) -> set[str]:
 
 
 def test_only_what_is_named_enters_the_build_context(default: Service, tmp_path: Path):
-    canaries = ["tests", ".git", ".", "docs", f"src/{default.package}/__pycache__", "secrets", "node_modules", "docker", ".venv/lib"]
+    canaries = [
+        "tests",
+        ".git",
+        ".",
+        "docs",
+        f"src/{default.package}/__pycache__",
+        "secrets",
+        "node_modules",
+        "docker",
+        ".venv/lib",
+    ]
     planted = [default.project / folder / "canary.txt" for folder in canaries]
-    planted += [default.project / name for name in (".env", ".netrc", "id_rsa", f"src/{default.package}/.env", "docker/.env")]
+    planted += [
+        default.project / name for name in (".env", ".netrc", "id_rsa", f"src/{default.package}/.env", "docker/.env")
+    ]
     made = []
     try:
         for file in planted:
@@ -74,7 +87,11 @@ def test_only_what_is_named_enters_the_build_context(default: Service, tmp_path:
         probe.write_text("FROM scratch\nCOPY . /\n")
         # A Dockerfile elsewhere reads the ignore file of the context.
         run("docker", "build", "--quiet", "--file", probe, "--output", tmp_path / "context", default.project)
-        context = {path.relative_to(tmp_path / "context").as_posix() for path in (tmp_path / "context").rglob("*") if path.is_file()}
+        context = {
+            path.relative_to(tmp_path / "context").as_posix()
+            for path in (tmp_path / "context").rglob("*")
+            if path.is_file()
+        }
         assert context >= {"requirements.txt", "docker/healthcheck.py", f"src/{default.package}/__main__.py"}
         assert [path for path in context if (tmp_path / "context" / path).read_text() == "canary"] == []
         allowed = {"requirements.txt", "requirements-dev.txt", "pyproject.toml", "docker/healthcheck.py"}

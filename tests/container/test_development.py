@@ -1,7 +1,7 @@
 """docker-compose.yml: the same image, with the checkout's source and live reload."""
 
-import subprocess
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,11 @@ def test_a_changed_source_file_is_live_without_a_build(default: Service, tmp_pat
         with (tmp_path / "log").open("w") as log:
             watch = subprocess.Popen(
                 ["docker", "compose", *files, "up", "--build", "--watch"],
-                cwd=service.project, env=os.environ | service.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=service.project,
+                env=os.environ | service.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         source = service.project / "src" / service.package / "api.py"
         text = source.read_text()

@@ -11,7 +11,7 @@ from service import Service, docker, eventually, get, inspect
 pytestmark = pytest.mark.xdist_group("production")
 
 # What the starter has no reason to have, and the faults need.
-ROUTES = '''
+ROUTES = """
 
 @router.get("/slow")
 async def slow() -> dict[str, str]:
@@ -39,7 +39,7 @@ async def fork() -> dict[str, int]:
     except OSError as error:
         return {"children": len(children), "errno": error.errno}
     return {"children": len(children)}
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,9 @@ def test_a_request_in_hand_is_answered_when_the_service_is_told_to_stop(faulty: 
 
 def test_without_a_handler_the_grace_period_ends_in_a_kill(default: Service):
     """The negative control of the test above: what stopping looks like where nobody drains."""
-    container = docker("run", "--detach", "--stop-timeout", "1", default.image, "python", "-c", "import time; time.sleep(60)")
+    container = docker(
+        "run", "--detach", "--stop-timeout", "1", default.image, "python", "-c", "import time; time.sleep(60)"
+    )
     try:
         docker("stop", container)
         assert inspect(container)["State"]["ExitCode"] == 137

@@ -192,9 +192,9 @@ def test_the_token_comes_as_a_file_and_stays_out_of_the_environment(default: Ser
 def test_two_services_are_included_in_one_stack(default: Service, tmp_path: Path):
     other = generate(tmp_path / "other", service_name="other-service")
     stack = tmp_path / "compose.yml"
-    stack.write_text("".join(
-        ["include:\n"] + [f"  - {folder}/docker-compose.prod.yml\n" for folder in (default.project, other)]
-    ))
+    stack.write_text(
+        "".join(["include:\n"] + [f"  - {folder}/docker-compose.prod.yml\n" for folder in (default.project, other)])
+    )
     image = f"other-service:{default.env['VERSION']}"
     docker("tag", default.image, image)
     ports = {f"{default.prefix}_PORT": "0", "OTHER_SERVICE_PORT": "0"}

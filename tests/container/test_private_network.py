@@ -50,7 +50,9 @@ class Index(http.server.BaseHTTPRequestHandler):
             return
         parts = self.path.strip("/").split("/")
         if parts[0] == "simple" and len(parts) == 2:
-            wheels = [file.name for file in self.folder.glob("*.whl") if file.name.startswith(parts[1].replace("-", "_"))]
+            wheels = [
+                file.name for file in self.folder.glob("*.whl") if file.name.startswith(parts[1].replace("-", "_"))
+            ]
             body = "".join(f'<a href="/files/{name}">{name}</a>\n' for name in wheels).encode()
             kind = "text/html"
         elif parts[0] == "files" and (self.folder / parts[-1]).is_file():
@@ -109,7 +111,9 @@ def private(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module", params=["uv", "pip"])
 def service(request: pytest.FixtureRequest, private: dict, folder: Path) -> Iterator[Service]:
-    project = generate(folder / f"private-{request.param}", installer=request.param, service_name=f"private-{request.param}")
+    project = generate(
+        folder / f"private-{request.param}", installer=request.param, service_name=f"private-{request.param}"
+    )
     (project / "requirements.txt").write_text(private["requirement"])
     with Service(project) as service:
         yield service

@@ -29,7 +29,7 @@ def test_no_output_shows_that_it_came_from_a_template(outputs: Path):
 def test_no_output_has_a_scar_of_blank_lines(outputs: Path):
     for path, text in each_text(outputs):
         most = 2 if Path(path).suffix == ".py" or Path(path).name == "Dockerfile" else 1
-        assert not re.search(r"\n{%d,}" % (most + 2), text), f"{path}: too many blank lines"
+        assert not re.search(rf"\n{{{most + 2},}}", text), f"{path}: too many blank lines"
         assert not text.startswith("\n"), f"{path} starts with a blank line"
         assert text == "" or (text.endswith("\n") and not text.endswith("\n\n")), f"{path}: its end"
         assert not re.search(r"[ \t]+$", text, re.MULTILINE), f"{path}: blanks at the end of a line"
