@@ -1,10 +1,13 @@
 """Services, generated, built and running, shared by the tests of a session."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from service import Service
+from groups import services
+from service import BaseImage, Service, eventually, free_port, get
 from support import generate
 
 
@@ -19,13 +22,6 @@ def default(engine: None, folder: Path) -> Iterator[Service]:
     with Service(generate(folder / "default")) as service:
         service.build()
         yield service
-
-
-@pytest.fixture(scope="session")
-def production(default: Service) -> Iterator[Service]:
-    """The same one, running by its production compose file, and healthy."""
-    with default.production():
-        yield default
 
 
 @pytest.fixture(scope="session")
@@ -49,4 +45,77 @@ def least_usual(engine: None, folder: Path) -> Iterator[Service]:
     with Service(project) as service:
         service.make("lock")
         service.build()
+        yield service
+
+
+@pytest.fixture(scope="session")
+def registry(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A registry on this machine, empty; its host and port."""
+    folder = tmp_path_factory.mktemp("registry")
+    port = free_port()
+    (folder / "config.yml").write_text(
+        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder}/data}}}}\nhttp: {{addr: 127.0.0.1:{port}}}\n"
+    )
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(["docker-registry", "serve", folder / "config.yml"], stdout=log, stderr=log)
+    try:
+        eventually(lambda: get(f"http://127.0.0.1:{port}/v2/")[0] == 200)
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.fixture(scope="session")
+def base(registry: str, folder: Path) -> Iterator[BaseImage]:
+    """The base image of the default answers, built, pushed, and gone from the engine: to be pulled."""
+    with BaseImage(generate(folder / "base", kind="base-image", registry=registry)) as image:
+        image.make("build")
+        image.publish()
+        yield image
+
+
+def standing_on(base: BaseImage, folder: Path, flavor: str) -> Path:
+    """A service on a flavor of the base, with a driver that is compiled from source."""
+    project = generate(
+        folder / flavor,
+        base="shared",
+        flavor=flavor,
+        base_image=base.name,
+        build_packages="libpq-dev",
+        runtime_packages="libpq5",
+    )
+    with (project / "requirements.in").open("a") as requirements:
+        requirements.write("psycopg2==2.9.10\n")
+    return project
+
+
+@pytest.fixture(scope="session")
+def slim(base: BaseImage, folder: Path) -> Iterator[Service]:
+    with Service(standing_on(base, folder, "slim")) as service:
+        service.make("lock")
+        service.build()
+        yield service
+
+
+@pytest.fixture(scope="session")
+def distroless(base: BaseImage, folder: Path, slim: Service) -> Iterator[Service]:
+    with Service(standing_on(base, folder, "distroless")) as service:
+        for lock in ("requirements.txt", "requirements-dev.txt"):
+            shutil.copy(slim.project / lock, service.project / lock)
+        service.build()
+        yield service
+
+
+@pytest.fixture(scope="session", params=services("default", "least_usual", "slim", "distroless"))
+def service(request: pytest.FixtureRequest) -> Service:
+    """A service that is built."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session", params=services("default", "slim", "distroless"))
+def production(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """A service that runs by its production compose file, and is healthy."""
+    service: Service = request.getfixturevalue(request.param)
+    with service.production():
         yield service

@@ -2,17 +2,20 @@
 
 import contextlib
 import copy
+import functools
 import json
 import os
 import socket
+import stat
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import yaml
 
@@ -68,6 +71,38 @@ def get(url: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
         return error.code, error.read().decode()
     except OSError as error:
         return 0, str(error)
+
+
+# Run inside, where there may be no `find`.
+LISTING = """
+import json, os, stat
+device, found = os.stat("/").st_dev, []
+for folder, folders, files in os.walk("/"):
+    folders[:] = [f for f in folders if os.lstat(os.path.join(folder, f)).st_dev == device]
+    for name in folders + files:
+        path = os.path.join(folder, name)
+        entry = os.lstat(path)
+        if not stat.S_ISLNK(entry.st_mode):
+            found.append([path, entry.st_mode, entry.st_uid, entry.st_gid])
+print(json.dumps(found))
+"""
+
+
+class Entry(NamedTuple):
+    """A file or a folder in an image."""
+
+    mode: int
+    uid: int
+    gid: int
+
+    @property
+    def is_file(self) -> bool:
+        return stat.S_ISREG(self.mode)
+
+    def permits(self, bit: int) -> bool:
+        """Whether user and group 10001 may read (4), write (2) or execute (1) it."""
+        shift = 6 if self.uid == 10001 else 3 if self.gid == 10001 else 0
+        return bool(self.mode >> shift & bit)
 
 
 class Service(contextlib.AbstractContextManager):
@@ -164,5 +199,48 @@ class Service(contextlib.AbstractContextManager):
             "docker", "run", "--rm", "--user", user, *options, "--entrypoint", entry, self.image, *rest, check=check
         )
 
+    @functools.cached_property
+    def listing(self) -> dict[str, "Entry"]:
+        """Every path in the image's own file system, links apart."""
+        with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
+            script.write(LISTING)
+            script.flush()
+            Path(script.name).chmod(0o644)
+            mounted = ("--volume", f"{script.name}:/listing.py:ro")
+            listed = self.sandbox("python", "-I", "/listing.py", options=mounted).stdout
+        entries = {path: Entry(*entry) for path, *entry in json.loads(listed)}
+        return {path: entry for path, entry in entries.items() if path != "/listing.py"}
+
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
+
+
+class BaseImage(contextlib.AbstractContextManager):
+    """A generated base image in a registry, under a version of its own."""
+
+    FLAVORS = ("builder", "slim", "distroless", "debug")
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        answers = yaml.safe_load((project / ".copier-answers.yml").read_text())
+        self.name = f"{answers['registry']}/{answers['image_name']}"
+        self.python = answers["python_versions"][-1]
+        self.version = f"0.0.0-{uuid.uuid4().hex[:8]}"
+
+    def __exit__(self, *_: object) -> None:
+        self.forget()
+
+    def tag(self, flavor: str) -> str:
+        return f"{self.name}:{self.python}-{flavor}"
+
+    def make(self, *arguments: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+        return run("make", *arguments, cwd=self.project, env={"VERSION": self.version} | env, check=check)
+
+    def forget(self) -> None:
+        """Remove the images from the engine, so that a service's build has to pull them."""
+        tags = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", self.name).splitlines()
+        docker("image", "rm", "--force", *tags, check=False)
+
+    def publish(self) -> None:
+        self.make("push")
+        self.forget()
