@@ -35,9 +35,10 @@ def check_http(port: str, path: str) -> str | None:
 def check_heartbeat(file: str, max_age: str) -> str | None:
     """Return what is wrong with the heartbeat `file` of a service without a port, or None."""
     import time
+    from pathlib import Path
 
     try:
-        age = time.time() - os.stat(file).st_mtime
+        age = time.time() - Path(file).stat().st_mtime
         limit = float(max_age)
     except (OSError, ValueError) as error:
         return f"heartbeat {file}: {error}"

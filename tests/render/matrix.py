@@ -1,8 +1,10 @@
 """The answers whose output every judge reads: each value of each question, in combinations that differ."""
 
-LONG_NAME = "a-service-with-a-name-of-forty-characters"[:40]
+from typing import Any
 
-MATRIX: dict[str, dict] = {
+LONG_NAME = "a-service-with-a-name-of-forty-character"
+
+SERVICES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "pip": {"installer": "pip"},
     "no-bytecode": {"bytecode": False},
@@ -17,15 +19,44 @@ MATRIX: dict[str, dict] = {
     "python-3.12": {"python_version": "3.12", "installer": "pip"},
     "python-3.14": {"python_version": "3.14", "bytecode": False},
     "python-3.15": {"python_version": "3.15"},
-    "short-name": {"service_name": "a", "port": 1024, "cpu_limit": 0.25, "memory_limit": "64M"},
+    "short-name": {"service_name": "a", "port": "1024", "cpu_limit": "0.25", "memory_limit": "64M"},
     "long-name": {
         "service_name": LONG_NAME,
         "description": "It's the longest: " + "ä" * 102,
         "registry": "registry.example.com:5000/a-team/with-a-long-name/and-folders",
-        "port": 65535,
+        "port": "65535",
         "health_path": "/internal/health/live",
-        "cpu_limit": 16,
+        "cpu_limit": "16",
         "memory_limit": "12g",
-        "pids_limit": 4096,
+        "pids_limit": "4096",
+    },
+    "distroless": {"base": "shared"},
+    "distroless-packages": {
+        "base": "shared",
+        "base_image": "registry.example.com/team/python-base",
+        "build_packages": "libpq-dev",
+        "runtime_packages": "libpq5",
+    },
+    "slim": {"base": "shared", "flavor": "slim", "installer": "pip", "prune": False},
+    "slim-packages": {
+        "base": "shared",
+        "flavor": "slim",
+        "build_packages": "libpq-dev",
+        "runtime_packages": "libpq5",
+        "bytecode": False,
+        "python_version": "3.14",
     },
 }
+
+BASE_IMAGES: dict[str, dict[str, Any]] = {
+    "base": {"kind": "base-image"},
+    "base-every-python": {
+        "kind": "base-image",
+        "image_name": "the-python-that-our-services-all-use",
+        "python_versions": ["3.11", "3.12", "3.13", "3.14", "3.15"],
+        "runtime_packages": "libpq5 libffi8",
+        "registry": "registry.example.com:5000/platform",
+    },
+}
+
+MATRIX = SERVICES | BASE_IMAGES

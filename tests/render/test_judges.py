@@ -5,10 +5,11 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
-from matrix import MATRIX
+from matrix import BASE_IMAGES, MATRIX, SERVICES
 from support import ROOT
 
 pytestmark = pytest.mark.xdist_group("render")
@@ -33,23 +34,27 @@ def passes(*command: str | Path, cwd: Path | None = None) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def each(outputs: Path, pattern: str) -> list[Path]:
-    found = sorted(outputs.glob(f"*/{pattern}"))
-    assert len(found) >= len(MATRIX), f"{pattern}: {len(found)} files"
+def each(outputs: Path, pattern: str, of: Collection[str] = MATRIX) -> list[Path]:
+    """The files of that name in the outputs `of` these entries, at least one for each."""
+    found = [file for name in of for file in sorted((outputs / name).glob(pattern))]
+    assert len(found) >= len(of), f"{pattern}: {len(found)} files"
     return found
 
 
 def test_hadolint(outputs: Path):
     label = "org.opencontainers.image.version:semver"
-    passes(TOOLS / "hadolint", "--require-label", label, *each(outputs, "Dockerfile"))
+    passes(TOOLS / "hadolint", "--require-label", label, *each(outputs, "Dockerfile", SERVICES))
+    # A base image has two stages that are shipped beside many that are not.
+    passes(TOOLS / "hadolint", *each(outputs, "Dockerfile", BASE_IMAGES))
 
 
 def test_docker_build_check(engine: None, outputs: Path):
-    # Not every Python's image is at hand where no registry is, and a check runs nothing of it.
+    # Not every base is at hand where no registry is, and a check runs nothing of it.
     stand_in = "docker-image://python:3.13-slim-trixie"
     for dockerfile in each(outputs, "Dockerfile"):
-        base = re.search(r"^FROM (\S+)", dockerfile.read_text(), re.MULTILINE)[1]
-        passes("docker", "build", "--check", "--build-context", f"{base}={stand_in}", dockerfile.parent)
+        bases = re.findall(r"^FROM ([^$\s]+:\S+)", dockerfile.read_text(), re.MULTILINE)
+        contexts = [f"--build-context={base}={stand_in}" for base in bases]
+        passes("docker", "build", "--check", *contexts, dockerfile.parent)
 
 
 def test_trivy(outputs: Path):
@@ -70,7 +75,7 @@ def test_checkov(outputs: Path):
 
 def test_compose_lint(outputs: Path):
     # A folder at a time: it reads the suppressions beside the first file alone.
-    for folder in sorted(outputs.iterdir()):
+    for folder in (outputs / name for name in SERVICES):
         result = run(TOOLS / "compose-lint", "--format", "json", *sorted(folder.glob("docker-compose*.yml")))
         report = json.loads(result.stdout)
         assert [f for f in report["findings"] if not f["suppressed"]] == [], folder.name
@@ -79,28 +84,33 @@ def test_compose_lint(outputs: Path):
 
 def test_compose_harden(outputs: Path):
     # It takes a bare /tmp for the only writable one, and ours has a size.
-    for file in each(outputs, "docker-compose*.yml"):
+    for file in each(outputs, "docker-compose*.yml", SERVICES):
         passes(TOOLS / "compose-harden", "scan", "--min-score", "100", "--skip", "tmpfs", file)
 
 
 def test_compose_auditor(outputs: Path):
-    for file in each(outputs, "docker-compose.prod.yml"):
+    for file in each(outputs, "docker-compose.prod.yml", SERVICES):
         result = run(TOOLS / "compose-auditor", "lint", file)
         assert "No issues found" in result.stdout, result.stdout
 
 
 def test_the_compose_specification(outputs: Path):
-    files = each(outputs, "docker-compose*.yml")
+    files = each(outputs, "docker-compose*.yml", SERVICES)
     passes(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", *files)
 
 
 def test_docker_compose_config(engine: None, outputs: Path):
-    for file in each(outputs, "docker-compose*.yml"):
+    for file in each(outputs, "docker-compose*.yml", SERVICES):
         passes("docker", "compose", "--file", file, "config", "--quiet")
 
 
 def test_docker_buildx_bake(engine: None, outputs: Path):
-    for file in each(outputs, "docker-bake.hcl"):
+    for file in each(outputs, "docker-bake.hcl", BASE_IMAGES):
+        result = run("docker", "buildx", "bake", "--file", file, "--print", "image", "release", cwd=file.parent)
+        assert result.returncode == 0, result.stderr
+        targets = json.loads(result.stdout)["target"].values()
+        assert {target["target"] for target in targets} == {"builder", "runtime", "distroless", "debug"}
+    for file in each(outputs, "docker-bake.hcl", SERVICES):
         result = run("docker", "buildx", "bake", "--file", file, "--print", "image", "test", "release", cwd=file.parent)
         assert result.returncode == 0, result.stderr
         targets = json.loads(result.stdout)["target"]
@@ -123,4 +133,15 @@ def test_make_lists_its_verbs(outputs: Path):
     for makefile in each(outputs, "Makefile"):
         result = run("make", "--no-print-directory", "help", cwd=makefile.parent)
         assert result.returncode == 0, result.stderr
-        assert {line.split()[0] for line in result.stdout.splitlines()} >= {"build", "test", "up", "down", "lock"}
+        assert {line.split()[0] for line in result.stdout.splitlines()} >= {"build", "test", "release"}
+
+
+def test_shellcheck(outputs: Path):
+    scripts = [
+        file
+        for name in BASE_IMAGES
+        for file in (outputs / name / "scripts").iterdir()
+        if file.read_text().startswith("#!/bin/sh")
+    ]
+    assert len(scripts) >= 2 * len(BASE_IMAGES)
+    passes(TOOLS / "shellcheck", *scripts)
