@@ -2,6 +2,7 @@
 
 HTTP: GET $HEALTH_PATH on 127.0.0.1:$PORT, which any 2xx status satisfies.
 With HEARTBEAT_FILE set: that file, touched at most $HEARTBEAT_MAX_AGE seconds ago.
+With neither: nothing is asked, since Docker itself sees whether it runs.
 
 Standard library alone, so that `python -I -S` runs it in a few milliseconds; a bare
 socket, since importing an HTTP client takes longer than the rest together.
@@ -52,8 +53,10 @@ def main() -> int:
     environ = os.environ
     if heartbeat := environ.get("HEARTBEAT_FILE"):
         problem = check_heartbeat(heartbeat, environ.get("HEARTBEAT_MAX_AGE", "60"))
+    elif port := environ.get("PORT"):
+        problem = check_http(port, environ.get("HEALTH_PATH", "/"))
     else:
-        problem = check_http(environ.get("PORT", "8000"), environ.get("HEALTH_PATH", "/healthz"))
+        problem = None
     if problem:
         print(problem)
         return 1

@@ -1,0 +1,144 @@
+"""`copier update`, from every release to what lies here: no edit is lost, and no conflict is silent."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import CURRENT, git, released
+from copier import run_copy, run_update
+from edits import EDITS, Edit, replace
+from support import copier, files
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "least usual": {
+        "service_name": "orders",
+        "installer": "pip",
+        "bytecode": False,
+        "build_packages": "libpq-dev",
+        "runtime_packages": "libpq5",
+        "port": "9000",
+        "memory_limit": "1g",
+    },
+    "distroless": {"base": "shared", "runtime_packages": "libpq5"},
+    "flask": {"framework": "flask"},
+    "django": {"framework": "django"},
+    "worker": {"framework": "worker"},
+    "base image": {"kind": "base-image"},
+}
+
+
+def born(template: Path, project: Path, version: str, answers: dict[str, Any]) -> Path:
+    """A project of that release, committed; skips where the release did not know an answer."""
+    try:
+        run_copy(str(template), project, data=answers, defaults=True, quiet=True, vcs_ref=version)
+    except ValueError as refusal:
+        assert "Invalid choice" in str(refusal), refusal
+        return None
+    if answers.keys() - yaml.safe_load((project / ".copier-answers.yml").read_text()).keys():
+        return None
+    git(project, "init", "--quiet")
+    commit(project, "Generated")
+    return project
+
+
+def commit(project: Path, message: str) -> None:
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--allow-empty", f"--message={message}")
+
+
+def update(project: Path, **answers: Any) -> None:
+    run_update(project, data=answers, defaults=True, overwrite=True, quiet=True, vcs_ref=CURRENT)
+
+
+def conflicts(project: Path) -> list[str]:
+    """The files that git holds unmerged, or that show a conflict's marks, or a rejected change."""
+    unmerged = git(project, "diff", "--name-only", "--diff-filter=U").splitlines()
+    marked = [
+        path for path, content in files(project).items() if b"<<<<<<<" in content and not path.startswith(".git/")
+    ]
+    return sorted({*unmerged, *marked, *(str(path) for path in project.rglob("*.rej"))})
+
+
+def cases() -> list:
+    """Every release with every set of answers: the edits one by one for the defaults, together for the others."""
+    found = []
+    for version in released():
+        for name, answers in ANSWERS.items():
+            kind = answers.get("kind", "service")
+            own = {title: edit for title, edit in EDITS.items() if edit.kind == kind}
+            together = {"every edit": None} if name != "defaults" else own
+            found += [pytest.param(version, name, title, id=f"{version}-{name}-{title}") for title in together]
+    return found
+
+
+def edits_of(title: str, answers: dict[str, Any]) -> list[Edit]:
+    if title != "every edit":
+        return [EDITS[title]]
+    kind = answers.get("kind", "service")
+    # Of two edits that exclude each other, the first.
+    left_out = {"changed source"} | ({"a changed port"} if answers.get("framework") == "worker" else set())
+    return [edit for name, edit in EDITS.items() if edit.kind == kind and name not in left_out]
+
+
+@pytest.mark.parametrize(("version", "name", "title"), cases())
+def test_an_edit_survives_the_update_and_nothing_conflicts(
+    template: Path, tmp_path: Path, version: str, name: str, title: str
+):
+    project = born(template, tmp_path / "project", version, ANSWERS[name])
+    if project is None:
+        return  # the release did not know these answers, and so nobody has such a project
+    edits = edits_of(title, ANSWERS[name])
+    for edit in edits:
+        edit.make(project)
+    commit(project, "Edited")
+
+    changed = {key: value for edit in edits for key, value in edit.answers.items()}
+    update(project, **changed)
+    assert conflicts(project) == []
+    assert [number for number, edit in enumerate(edits) if not edit.survives(project)] == []
+    assert yaml.safe_load((project / ".copier-answers.yml").read_text())["_commit"] == CURRENT
+
+    commit(project, "Updated")
+    update(project)
+    assert git(project, "status", "--porcelain") == "", "a second update changed something"
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_update_gives_what_a_fresh_copy_gives(template: Path, tmp_path: Path, name: str):
+    """But for what is the user's: that stays as the release made it."""
+    project = born(template, tmp_path / "project", released()[-1], ANSWERS[name])
+    if project is None:
+        return
+    update(project)
+    fresh = tmp_path / "fresh"
+    run_copy(str(template), fresh, data=ANSWERS[name], defaults=True, quiet=True, vcs_ref=CURRENT)
+    own = ("README.md", "pyproject.toml", "requirements", "src/", "tests/")
+    own = own[:1] if ANSWERS[name].get("kind") == "base-image" else own
+    updated = {path: content for path, content in files(project).items() if not path.startswith((".git/", *own))}
+    assert updated == {path: content for path, content in files(fresh).items() if not path.startswith(own)}
+
+
+def test_an_edit_on_a_line_that_a_release_changes_is_a_conflict_that_shows(template: Path, tmp_path: Path):
+    """A release of the test's own changes the line that the user changed too."""
+    own_template = tmp_path / "template"
+    git(tmp_path, "clone", "--quiet", str(template), str(own_template))
+    project = born(own_template, tmp_path / "project", CURRENT, {})
+    replace("docker-compose.prod.yml", r"stop_grace_period: \S+", "stop_grace_period: 45s")(project)
+    commit(project, "Edited")
+
+    replace("template/docker-compose.prod.yml.jinja", r"stop_grace_period: \S+", "stop_grace_period: 60s")(own_template)
+    git(own_template, "commit", "--quiet", "--all", "--message=Release 99.1.0")
+    git(own_template, "tag", "99.1.0")
+
+    result = copier("update", "--defaults", "--vcs-ref=99.1.0", project)
+    text = (project / "docker-compose.prod.yml").read_text()
+    assert "<<<<<<< before updating" in text and "45s" in text and "60s" in text
+    assert "UU docker-compose.prod.yml" in git(project, "status", "--porcelain"), result.stderr
+
+
+def test_an_update_needs_no_trust(template: Path, tmp_path: Path):
+    project = born(template, tmp_path / "project", released()[0], {})
+    result = copier("update", "--defaults", f"--vcs-ref={CURRENT}", project)
+    assert result.returncode == 0, result.stderr
