@@ -42,6 +42,40 @@ def generate(destination: Path, **answers: Any) -> Path:
     return destination
 
 
+FIXTURES = ROOT / "tests" / "fixtures"
+# Services that were there before the template, and how their owners answer its questions.
+ADOPTED: dict[str, dict[str, str]] = {
+    "shop": {
+        "app_dir": "shop",
+        "start_command": 'gunicorn --bind 0.0.0.0:8000 "shop:create_app()"',
+        "health_path": "/health",
+    },
+    "site": {
+        "app_dir": "manage.py mysite blog",
+        "requirements_file": "requirements/production.txt",
+        "start_command": "gunicorn mysite.wsgi:application --bind 0.0.0.0:8080 --worker-tmp-dir /dev/shm",
+        "port": "8080",
+        "health_path": "/healthz/",
+    },
+    "consumer": {
+        "app_dir": "consumer",
+        "start_command": "python -m consumer",
+        "port": "",
+        "heartbeat_file": "/tmp/consumer.alive",
+        "build_packages": "libpq-dev",
+        "runtime_packages": "libpq5",
+    },
+}
+
+
+def adopt(name: str, destination: Path, **answers: Any) -> Path:
+    """Give the existing service `name` the container layout, in a copy of it at `destination`."""
+    shutil.copytree(FIXTURES / name, destination, ignore=shutil.ignore_patterns("__pycache__"))
+    own = {"source": "existing", "service_name": name} | ADOPTED[name] | answers
+    run_copy(str(snapshot()), destination, data=own, defaults=True, overwrite=True, quiet=True)
+    return destination
+
+
 def start_engine() -> str | None:
     """Point the environment to a Docker Engine, started where there is none.
 

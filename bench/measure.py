@@ -1,0 +1,36 @@
+"""What the measurements have in common."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+def docker(*arguments: str | Path) -> str:
+    """Run docker and return what it prints; where it fails, end with what it said."""
+    result = subprocess.run(["docker", *map(str, arguments)], capture_output=True, text=True)
+    if result.returncode:
+        sys.exit(f"docker {' '.join(map(str, arguments))}\n{result.stderr[-4000:]}")
+    return result.stdout.strip()
+
+
+def build(folder: Path, image: str) -> float:
+    """Build `folder` as `image`; return the seconds it took."""
+    certificates = os.environ.get("SSL_CERT_FILE", "")
+    secret = ["--secret", f"id=ca-certificates,src={certificates}"] if certificates else []
+    began = time.perf_counter()
+    docker("build", "--tag", image, *secret, folder)
+    return time.perf_counter() - began
+
+
+def rebuild(folder: Path, source: str, image: str) -> float:
+    """Change the source file `source` of `folder`; return the seconds that the build then takes."""
+    file = folder / source
+    file.write_text(f"{file.read_text()}\n# changed at {time.time_ns()}\n")
+    return build(folder, image)
+
+
+def size(image: str) -> int:
+    """The bytes of an image, as the engine reports them."""
+    return int(docker("image", "inspect", "--format", "{{.Size}}", image))
