@@ -4,14 +4,14 @@ bin = .venv/bin
 
 .PHONY: help
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand --tabs=8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand --tabs=10
 
 .PHONY: demo
 demo: .venv/.installed ## Generate a service, build it, run it as in production, and call it
 	@scripts/demo
 
 .PHONY: test
-test: .venv/.installed .venv-checkov/.installed ## Run the tests (ARGS="tests/render -k NAME")
+test: .venv/.installed .venv-checkov/.installed .renovate/.installed ## Run the tests (ARGS="tests/render -k NAME")
 	$(bin)/pytest --numprocesses auto --dist loadgroup $(ARGS)
 
 .PHONY: lint
@@ -25,9 +25,13 @@ lock: .venv/.installed ## Lock the requirements again (ARGS=--upgrade for newer 
 bench: .venv/.installed ## Measure size, start and rebuild against other layouts
 	bench/run $(ARGS)
 
+.PHONY: release
+release: ## Check, commit and tag a release (VERSION=1.2.3)
+	@scripts/release
+
 .PHONY: clean
 clean: ## Remove what the other verbs made here
-	rm -rf build .venv .venv-checkov .pytest_cache .ruff_cache
+	rm -rf build .venv .venv-checkov .renovate .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The parts of `lint`, which .pre-commit-config.yaml calls one by one.
@@ -57,3 +61,10 @@ lint-workflows: .venv/.installed
 
 .venv-checkov/.installed: requirements/checkov.txt requirements/dev.txt
 	scripts/venv .venv-checkov $<
+
+# Renovate's own validator. Without its scripts: they build native modules, which validating does without.
+renovate = 44.121.2
+.renovate/.installed: Makefile .venv/.installed
+	rm -rf .renovate && mkdir .renovate
+	PATH="$(CURDIR)/$(bin):$$PATH" npm install --prefix .renovate --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error renovate@$(renovate)
+	touch $@

@@ -145,3 +145,23 @@ def test_shellcheck(outputs: Path):
     ]
     assert len(scripts) >= 2 * len(BASE_IMAGES)
     passes(TOOLS / "shellcheck", *scripts)
+
+
+def validate_renovate(*configurations: Path) -> subprocess.CompletedProcess[str]:
+    """Renovate's own validator, on the Node.js of this environment."""
+    validator = ROOT / ".renovate" / "node_modules" / ".bin" / "renovate-config-validator"
+    path = {"PATH": f"{TOOLS}:{os.environ['PATH']}"}
+    return run(validator, "--strict", "--no-global", *configurations, env=path)
+
+
+def test_renovate_accepts_its_configuration(outputs: Path):
+    result = validate_renovate(*each(outputs, "renovate.json"))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_renovate_refuses_a_broken_configuration(outputs: Path, tmp_path: Path):
+    text = (outputs / "defaults" / "renovate.json").read_text()
+    broken = tmp_path / "renovate.json"
+    broken.write_text(text.replace('"copier": { "enabled"', '"copier": { "enabledd"'))
+    result = validate_renovate(broken)
+    assert result.returncode and "copier.enabledd" in result.stdout + result.stderr
