@@ -1,11 +1,4 @@
-def start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603 - this interpreter, and arguments from this file
-        [sys.executable, *arguments],
-        env={**os.environ, "PYTHONPATH": str(Path({{ 'environment' if framework == 'django' else 'settings' }}.__file__).parents[1])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+{% include 'includes/starter/start_process.py' %}
 
 
 class Service:
@@ -28,7 +21,12 @@ class Service:
     def request(self, path: str) -> HTTPConnection:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         self.connections.append(connection)
+{% if framework == 'fastapi' %}
         connection.request("GET", path)
+{% else %}
+        # For a next request on the same connection, gunicorn would wait when it is told to stop.
+        connection.request("GET", path, headers={"Connection": "close"})
+{% endif %}
         return connection
 
     def get(self, path: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from groups import services
+from groups import STARTER_SERVICES, services
 from service import BaseImage, Service, eventually, free_port, get
 from support import generate
 
@@ -113,9 +113,19 @@ def service(request: pytest.FixtureRequest) -> Service:
     return request.getfixturevalue(request.param)
 
 
-@pytest.fixture(scope="session", params=services("default", "slim", "distroless"))
-def production(request: pytest.FixtureRequest) -> Iterator[Service]:
+@pytest.fixture(scope="session", params=services("default", "slim", "distroless", *STARTER_SERVICES))
+def production(request: pytest.FixtureRequest, folder: Path) -> Iterator[Service]:
     """A service that runs by its production compose file, and is healthy."""
-    service: Service = request.getfixturevalue(request.param)
-    with service.production():
-        yield service
+    if request.param not in STARTER_SERVICES:
+        service: Service = request.getfixturevalue(request.param)
+        with service.production():
+            yield service
+        return
+    answers = STARTER_SERVICES[request.param]
+    if "base" in answers:
+        answers = answers | {"base_image": request.getfixturevalue("base").name}
+    with Service(generate(folder / request.param, service_name=f"{request.param}-service", **answers)) as service:
+        request.getfixturevalue("engine")
+        service.build()
+        with service.production():
+            yield service

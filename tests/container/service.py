@@ -110,7 +110,7 @@ class Service(contextlib.AbstractContextManager):
 
     def __init__(self, project: Path) -> None:
         self.project = project
-        self.answers = yaml.safe_load((project / ".copier-answers.yml").read_text())
+        self.answers: dict[str, Any] = yaml.safe_load((project / ".copier-answers.yml").read_text())
         self.name = self.answers["service_name"]
         self.package = self.name.replace("-", "_")
         self.run_id = uuid.uuid4().hex[:8]

@@ -48,6 +48,30 @@ SERVICES: dict[str, dict[str, Any]] = {
     },
 }
 
+for starter in ("flask", "django", "worker"):
+    SERVICES[starter] = {"framework": starter}
+    SERVICES[f"{starter}-least-usual"] = {
+        "framework": starter,
+        "base": "shared",
+        "installer": "pip",
+        "bytecode": False,
+        "service_name": LONG_NAME,
+    }
+
+EXISTING: dict[str, dict[str, Any]] = {
+    "existing": {
+        "source": "existing",
+        "app_dir": "manage.py mysite, apps/blog/",
+        "requirements_file": "requirements/production.txt",
+        "start_command": """gunicorn "mysite.wsgi:make('a b')" --bind 0.0.0.0:8080""",
+        "port": "8080",
+        "health_path": "/health",
+    },
+    "existing-on-slim": {"source": "existing", "base": "shared", "flavor": "slim", "installer": "pip"},
+    "existing-heartbeat": {"source": "existing", "port": "", "heartbeat_file": "/tmp/alive", "bytecode": False},
+    "existing-neither": {"source": "existing", "port": "", "base": "shared", "runtime_packages": "libpq5"},
+}
+
 BASE_IMAGES: dict[str, dict[str, Any]] = {
     "base": {"kind": "base-image"},
     "base-every-python": {
@@ -59,4 +83,5 @@ BASE_IMAGES: dict[str, dict[str, Any]] = {
     },
 }
 
-MATRIX = SERVICES | BASE_IMAGES
+LAYOUTS = SERVICES | EXISTING
+MATRIX = LAYOUTS | BASE_IMAGES

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pytest
-from matrix import BASE_IMAGES, MATRIX, SERVICES
+from matrix import BASE_IMAGES, EXISTING, LAYOUTS, MATRIX, SERVICES
 from support import ROOT
 
 pytestmark = pytest.mark.xdist_group("render")
@@ -43,7 +43,7 @@ def each(outputs: Path, pattern: str, of: Collection[str] = MATRIX) -> list[Path
 
 def test_hadolint(outputs: Path):
     label = "org.opencontainers.image.version:semver"
-    passes(TOOLS / "hadolint", "--require-label", label, *each(outputs, "Dockerfile", SERVICES))
+    passes(TOOLS / "hadolint", "--require-label", label, *each(outputs, "Dockerfile", LAYOUTS))
     # A base image has two stages that are shipped beside many that are not.
     passes(TOOLS / "hadolint", *each(outputs, "Dockerfile", BASE_IMAGES))
 
@@ -75,7 +75,7 @@ def test_checkov(outputs: Path):
 
 def test_compose_lint(outputs: Path):
     # A folder at a time: it reads the suppressions beside the first file alone.
-    for folder in (outputs / name for name in SERVICES):
+    for folder in (outputs / name for name in LAYOUTS):
         result = run(TOOLS / "compose-lint", "--format", "json", *sorted(folder.glob("docker-compose*.yml")))
         report = json.loads(result.stdout)
         assert [f for f in report["findings"] if not f["suppressed"]] == [], folder.name
@@ -84,23 +84,23 @@ def test_compose_lint(outputs: Path):
 
 def test_compose_harden(outputs: Path):
     # It takes a bare /tmp for the only writable one, and ours has a size.
-    for file in each(outputs, "docker-compose*.yml", SERVICES):
+    for file in each(outputs, "docker-compose*.yml", LAYOUTS):
         passes(TOOLS / "compose-harden", "scan", "--min-score", "100", "--skip", "tmpfs", file)
 
 
 def test_compose_auditor(outputs: Path):
-    for file in each(outputs, "docker-compose.prod.yml", SERVICES):
+    for file in each(outputs, "docker-compose.prod.yml", LAYOUTS):
         result = run(TOOLS / "compose-auditor", "lint", file)
         assert "No issues found" in result.stdout, result.stdout
 
 
 def test_the_compose_specification(outputs: Path):
-    files = each(outputs, "docker-compose*.yml", SERVICES)
+    files = each(outputs, "docker-compose*.yml", LAYOUTS)
     passes(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", *files)
 
 
 def test_docker_compose_config(engine: None, outputs: Path):
-    for file in each(outputs, "docker-compose*.yml", SERVICES):
+    for file in each(outputs, "docker-compose*.yml", LAYOUTS):
         passes("docker", "compose", "--file", file, "config", "--quiet")
 
 
@@ -110,6 +110,9 @@ def test_docker_buildx_bake(engine: None, outputs: Path):
         assert result.returncode == 0, result.stderr
         targets = json.loads(result.stdout)["target"].values()
         assert {target["target"] for target in targets} == {"builder", "runtime", "distroless", "debug"}
+    for file in each(outputs, "docker-bake.hcl", EXISTING):
+        result = run("docker", "buildx", "bake", "--file", file, "--print", "image", "release", cwd=file.parent)
+        assert result.returncode == 0, result.stderr
     for file in each(outputs, "docker-bake.hcl", SERVICES):
         result = run("docker", "buildx", "bake", "--file", file, "--print", "image", "test", "release", cwd=file.parent)
         assert result.returncode == 0, result.stderr
@@ -130,7 +133,7 @@ def test_ruff(outputs: Path):
 
 
 def test_make_lists_its_verbs(outputs: Path):
-    for makefile in each(outputs, "Makefile"):
+    for makefile in each(outputs, "Makefile", SERVICES | BASE_IMAGES):
         result = run("make", "--no-print-directory", "help", cwd=makefile.parent)
         assert result.returncode == 0, result.stderr
         assert {line.split()[0] for line in result.stdout.splitlines()} >= {"build", "test", "release"}

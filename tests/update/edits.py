@@ -111,5 +111,7 @@ EDITS = {
     "a changed README": Edit(
         replace("README.md", r"\A(.*)\n", r"\1, planted\n"), has("README.md", ", planted\n"), kind="base-image"
     ),
-    "a deleted structure test": Edit(delete("structure/debug.yaml"), is_gone("structure/debug.yaml"), kind="base-image"),
+    "a deleted structure test": Edit(
+        delete("structure/debug.yaml"), is_gone("structure/debug.yaml"), kind="base-image"
+    ),
 }

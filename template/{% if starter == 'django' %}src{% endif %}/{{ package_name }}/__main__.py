@@ -1,7 +1,6 @@
-"""Start the service, or run one of Django's commands.
+"""Start the service: gunicorn, which drains and exits with 0 when it is told to stop.
 
-python -m {{ package_name }}            gunicorn, which drains and exits with 0 when it is told to stop
-python -m {{ package_name }} migrate    any of Django's commands
+Followed by one of Django's commands, such as `migrate`, `python -m` runs that in its place.
 """
 
 import gc
@@ -21,20 +20,23 @@ def serve() -> None:
     gc.disable()
     # The imports stand here, and not above, so that the handlers come before all of them, and the
     # report of a bad setting before the slow ones.
+    import logging
+
     from . import logs, settings
 
     logs.configure(settings.env.log_level)
-    if settings.env.secret_key is None:
-        logs.logging.getLogger(__name__).warning(
-            "No secret key: its file is absent or empty, so sessions end when this process does"
-        )
+
+    from django.urls import get_resolver
 
     from .server import Server
     from .wsgi import application
 
-    # Django itself would look at them when the first request comes.
-    from . import urls  # noqa: F401, I001
-
+    if settings.env.secret_key is None:
+        logging.getLogger(__package__).warning(
+            "No secret key: its file is absent or empty, so sessions end when this process does"
+        )
+    # Django itself would read the URLs when the first request comes: too late to find them broken.
+    get_resolver().check()
     server = Server(application, settings.env)
     # Frozen, it also stays in the memory that the workers share.
     gc.freeze()
@@ -43,13 +45,13 @@ def serve() -> None:
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ package_name }}.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{__package__}.settings")
     if len(sys.argv) == 1:
         serve()
     else:
         from django.core.management import execute_from_command_line
 
-        execute_from_command_line(["python -m {{ package_name }}", *sys.argv[1:]])
+        execute_from_command_line([f"python -m {__package__}", *sys.argv[1:]])
 
 
 if __name__ == "__main__":
