@@ -1,8 +1,10 @@
 """Services, generated, built and running, shared by the tests of a session."""
 
+import contextlib
+import functools
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -113,19 +115,30 @@ def service(request: pytest.FixtureRequest) -> Service:
     return request.getfixturevalue(request.param)
 
 
+@pytest.fixture(scope="session")
+def built(request: pytest.FixtureRequest, engine: None, folder: Path) -> Iterator[Callable[[str], Service]]:
+    """Gives a service, by name, that is built, once.
+
+    pytest ends a parametrized fixture at every change of its parameter: too soon for an image.
+    """
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def build(name: str) -> Service:
+            if name not in STARTER_SERVICES:
+                return request.getfixturevalue(name)
+            answers = STARTER_SERVICES[name]
+            if "base" in answers:
+                answers = answers | {"base_image": request.getfixturevalue("base").name}
+            service = stack.enter_context(Service(generate(folder / name, service_name=f"{name}-service", **answers)))
+            service.build()
+            return service
+
+        yield build
+
+
 @pytest.fixture(scope="session", params=services("default", "slim", "distroless", *STARTER_SERVICES))
-def production(request: pytest.FixtureRequest, folder: Path) -> Iterator[Service]:
-    """A service that runs by its production compose file, and is healthy."""
-    if request.param not in STARTER_SERVICES:
-        service: Service = request.getfixturevalue(request.param)
-        with service.production():
-            yield service
-        return
-    answers = STARTER_SERVICES[request.param]
-    if "base" in answers:
-        answers = answers | {"base_image": request.getfixturevalue("base").name}
-    with Service(generate(folder / request.param, service_name=f"{request.param}-service", **answers)) as service:
-        request.getfixturevalue("engine")
-        service.build()
-        with service.production():
-            yield service
+def production(request: pytest.FixtureRequest, built: Callable[[str], Service]) -> Iterator[Service]:
+    """A service that runs as in production, and is healthy."""
+    with built(request.param).production() as service:
+        yield service

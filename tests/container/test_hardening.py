@@ -175,6 +175,12 @@ def test_the_health_check_is_the_images_own_script_and_quick_to_ask(production: 
     }
 
 
+def test_told_to_stop_it_exits_with_0(production: Service):
+    docker("stop", production.container)
+    assert (production.state["ExitCode"], production.state["OOMKilled"]) == (0, False)
+    production.compose("up", "--detach", "--wait")
+
+
 @pytest.mark.xdist_group("production")
 def test_the_token_comes_as_a_file_and_stays_out_of_the_environment(default: Service, tmp_path: Path):
     token = tmp_path / "token"
