@@ -142,3 +142,28 @@ def test_an_update_needs_no_trust(template: Path, tmp_path: Path):
     project = born(template, tmp_path / "project", released()[0], {})
     result = copier("update", "--defaults", f"--vcs-ref={CURRENT}", project)
     assert result.returncode == 0, result.stderr
+
+
+def test_in_a_monorepo_each_service_is_updated_alone(template: Path, tmp_path: Path):
+    own_template = tmp_path / "template"
+    git(tmp_path, "clone", "--quiet", str(template), str(own_template))
+    repository = tmp_path / "repository"
+    for name, framework in (("api", "fastapi"), ("worker", "worker")):
+        answers = {"service_name": f"our-{name}", "framework": framework}
+        run_copy(
+            str(own_template), repository / "services" / name, data=answers, defaults=True, quiet=True, vcs_ref=CURRENT
+        )
+    git(repository, "init", "--quiet")
+    commit(repository, "Generated")
+
+    replace("template/docker-compose.prod.yml.jinja", r"stop_grace_period: \S+", "stop_grace_period: 60s")(own_template)
+    git(own_template, "commit", "--quiet", "--all", "--message=Release 99.1.0")
+    git(own_template, "tag", "99.1.0")
+    for name in ("api", "worker"):
+        run_update(repository / "services" / name, defaults=True, overwrite=True, quiet=True, vcs_ref="99.1.0")
+        changed = git(repository, "status", "--porcelain").splitlines()
+        assert [line.split()[-1] for line in changed] == [
+            f"services/{name}/.copier-answers.yml",
+            f"services/{name}/docker-compose.prod.yml",
+        ]
+        commit(repository, f"Updated {name}")
