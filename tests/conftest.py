@@ -14,3 +14,11 @@ def engine() -> None:
     """
     if reason := start_engine():
         (pytest.fail if os.environ.get("REQUIRE_ENGINE") else pytest.skip)(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much the update tests covered: releases and answers, and the edits made in each."""
+    reports = terminalreporter.getreports("passed")
+    edits = [value for report in reports for key, value in report.user_properties if key == "updated with edits"]
+    if edits:
+        terminalreporter.write_line(f"updated {len(edits)} projects (release x answers) with {sum(edits)} edits in all")

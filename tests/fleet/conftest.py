@@ -5,7 +5,7 @@ from pathlib import Path
 
 import planted
 import pytest
-from planted import BRANCH, DROPPED, NEW, Fleet, Outcome, append, commit, generate, git, replace_first_line
+from planted import BRANCH, CHANGED, DROPPED, NEW, Fleet, Outcome, append, commit, generate, git, replace_first_line
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def fleet(template: Path, pristine: Path, tmp_path_factory: pytest.TempPathFacto
     commit(generate(template, services / "current", NEW))
 
     edited = service("edited")
-    append(edited / "Makefile", "# Mine, at the end")
+    append(edited / CHANGED, "# Mine, at the end")
     append(edited / "README.md", "Mine, and the template's no more.")
     commit(edited)
     lock = edited / ".git" / "refs" / "heads" / f"{BRANCH}.lock"  # as a killed run may leave it
@@ -52,11 +52,11 @@ def fleet(template: Path, pristine: Path, tmp_path_factory: pytest.TempPathFacto
     lock.touch()
 
     conflicting = service("conflicting")
-    replace_first_line(conflicting / "Makefile", "# My first line")
+    replace_first_line(conflicting / CHANGED, "# My first line")
     append(conflicting / DROPPED, "Mine.")
     commit(conflicting)
 
-    append(service("dirty") / "Makefile", "# Not committed")
+    append(service("dirty") / CHANGED, "# Not committed")
     (service("unreadable") / ".copier-answers.yml").write_text("answers: [\n")
     commit(services / "unreadable")
     answers = service("unreachable") / ".copier-answers.yml"
@@ -69,7 +69,7 @@ def fleet(template: Path, pristine: Path, tmp_path_factory: pytest.TempPathFacto
 
     generate(template, services / "monorepo" / "first", service_name="first-service")
     generate(template, services / "monorepo" / "deep" / "second one", service_name="second-service")
-    append(services / "monorepo" / "first" / "Makefile", "# Mine, at the end")
+    append(services / "monorepo" / "first" / CHANGED, "# Mine, at the end")
     (services / "monorepo" / "README.md").write_text("Two services, and this file.\n")
     commit(services / "monorepo")
     return Fleet(services, base / "temporary")

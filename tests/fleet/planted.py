@@ -1,7 +1,8 @@
 """A template with two releases, and services of it, each in a repository of its own.
 
 The template is the one that lies here, with a change planted between v0.0.1 and v0.0.2:
-another first line in the Makefile, one file less, and one choice less to a question.
+another first line to a file, one file less, and one choice less to a question. The files are
+planted too, so that no change of the template moves them.
 """
 
 import json
@@ -18,7 +19,8 @@ from support import ROOT, snapshot
 
 OLD, NEW = "v0.0.1", "v0.0.2"
 BRANCH = f"copier-update/{NEW}"
-DROPPED = "dropped.txt"
+CHANGED, DROPPED = "changed.txt", "dropped.txt"
+NEW_LINE = "Line 1 of the new release"
 QUESTION = """\
 size:
   type: str
@@ -57,12 +59,13 @@ def plant_template(folder: Path) -> Path:
     settings.write_text(f"{settings.read_text()}---\n!include questions/planted.yml\n")
     question = folder / "questions" / "planted.yml"
     question.write_text(QUESTION.format(more=", huge"))
-    (folder / "template" / DROPPED).write_text("The next release has this no more.\n")
+    changed, dropped = (folder / "template" / name for name in (CHANGED, DROPPED))
+    changed.write_text("".join(f"Line {number} of the template\n" for number in range(1, 21)))
+    dropped.write_text("The next release has this no more.\n")
     git(commit(folder), "tag", OLD)
 
-    makefile = folder / "template" / "Makefile.jinja"
-    makefile.write_text("# The template's new first line\n" + makefile.read_text().partition("\n")[2])
-    (folder / "template" / DROPPED).unlink()
+    replace_first_line(changed, NEW_LINE)
+    dropped.unlink()
     question.write_text(QUESTION.format(more=""))
     git(commit(folder), "tag", NEW)
     return folder

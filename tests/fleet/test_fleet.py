@@ -13,7 +13,7 @@ from pathlib import Path
 import planted
 import pytest
 import yaml
-from planted import BRANCH, DROPPED, NEW, OLD, Fleet, Outcome, append, commit, git
+from planted import BRANCH, CHANGED, DROPPED, NEW, NEW_LINE, OLD, Fleet, Outcome, append, commit, git
 from support import ROOT
 
 pytestmark = pytest.mark.xdist_group("fleet")
@@ -21,15 +21,15 @@ pytestmark = pytest.mark.xdist_group("fleet")
 STATUS = {  # state, behind, edited, dirty
     "behind": ("behind", 1, [], False),
     "current": ("current", 0, [], False),
-    "edited": ("behind", 1, ["Makefile"], False),
-    "conflicting": ("behind", 1, ["Makefile", DROPPED], False),
-    "dirty": ("behind", 1, ["Makefile"], True),
+    "edited": ("behind", 1, [CHANGED], False),
+    "conflicting": ("behind", 1, [CHANGED, DROPPED], False),
+    "dirty": ("behind", 1, [CHANGED], True),
     "unreadable": ("broken", None, None, None),
     "unreachable": ("broken", None, None, None),
     "refused": ("behind", 1, [], False),
     "occupied": ("behind", 1, [], False),
     "remote": ("behind", 1, [], False),
-    "first": ("behind", 1, ["Makefile"], False),
+    "first": ("behind", 1, [CHANGED], False),
     "second one": ("behind", 1, [], False),
 }
 UPDATE = {
@@ -139,26 +139,26 @@ def test_update_puts_one_commit_on_a_branch_of_its_own(fleet: Fleet, update: Out
     assert git(repository, "log", "--format=%s", f"main..{BRANCH}") == subject
     assert git(repository, "diff", "--name-only", "main", BRANCH).split() == [
         ".copier-answers.yml",
-        "Makefile",
+        CHANGED,
         DROPPED,
     ]
     assert yaml.safe_load(show(repository, ".copier-answers.yml"))["_commit"] == NEW
 
 
 def test_edits_survive_beside_what_the_template_changed(fleet: Fleet, update: Outcome):
-    makefile = show(fleet.folder / "edited", "Makefile").splitlines()
-    assert (makefile[0], makefile[-1]) == ("# The template's new first line", "# Mine, at the end")
+    changed = show(fleet.folder / "edited", CHANGED).splitlines()
+    assert (changed[0], changed[-1]) == (NEW_LINE, "# Mine, at the end")
     assert show(fleet.folder / "edited", "README.md").endswith("the template's no more.")
 
 
 def test_a_conflict_is_marked_and_does_not_look_green(fleet: Fleet, update: Outcome):
     repository = fleet.folder / "conflicting"
-    assert update.services["conflicting"]["conflicts"] == ["Makefile", DROPPED]
-    assert show(repository, "Makefile").splitlines()[:5] == [
+    assert update.services["conflicting"]["conflicts"] == [CHANGED, DROPPED]
+    assert show(repository, CHANGED).splitlines()[:5] == [
         "<<<<<<< before updating",
         "# My first line",
         "=======",
-        "# The template's new first line",
+        NEW_LINE,
         ">>>>>>> after updating",
     ]
     assert git(repository, "log", "-1", "--format=%s", BRANCH).startswith("CONFLICT: ")
@@ -182,7 +182,7 @@ def test_services_in_one_repository_have_a_branch_each(fleet: Fleet, update: Out
     repository = fleet.folder / "monorepo"
     for folder, branch in (("first", "first"), ("deep/second one", "deep/second-one")):
         changed = git(repository, "diff", "--name-only", "main", f"copier-update/{branch}/{NEW}").splitlines()
-        assert changed == [f"{folder}/{name}" for name in (".copier-answers.yml", "Makefile", DROPPED)]
+        assert changed == [f"{folder}/{name}" for name in (".copier-answers.yml", CHANGED, DROPPED)]
 
 
 def test_a_url_stays_recorded(fleet: Fleet, template: Path, update: Outcome):
@@ -225,8 +225,8 @@ def test_a_resolved_conflict_waits_and_a_merged_branch_is_current(fleet: Fleet, 
     repository = shutil.copytree(fleet.folder / "conflicting", tmp_path / "resolved")
     assert fleet.run("update", folder=repository).services["resolved"]["state"] == "conflict"
     git(repository, "switch", "--quiet", BRANCH)
-    makefile = repository / "Makefile"
-    makefile.write_text(re.sub(r"<<<<<<< .*?=======\n(.*?)>>>>>>> [^\n]*\n", r"\1", makefile.read_text(), flags=re.S))
+    changed = repository / CHANGED
+    changed.write_text(re.sub(r"<<<<<<< .*?=======\n(.*?)>>>>>>> [^\n]*\n", r"\1", changed.read_text(), flags=re.S))
     commit(repository, "Resolve")
     git(repository, "switch", "--quiet", "main")
     resolved = fleet.run("update", folder=repository)
@@ -399,14 +399,14 @@ def test_a_template_that_moved_is_named_and_then_recorded(template: Path, small_
 def test_a_shallow_detached_checkout_as_ci_has_it(pristine: Path, small_fleet, tmp_path: Path):
     fleet = small_fleet(0)
     history = shutil.copytree(pristine, tmp_path / "history")
-    append(history / "Makefile", "# Mine, at the end")
+    append(history / CHANGED, "# Mine, at the end")
     commit(history)
     repository = tmp_path / "shallow"
     git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{history}", repository)
     git(repository, "switch", "--quiet", "--detach", "main")
     assert fleet.run("update", folder=repository).status == 0
     assert git(repository, "rev-parse", f"{BRANCH}^") == git(repository, "rev-parse", "HEAD")
-    assert show(repository, "Makefile").endswith("# Mine, at the end")
+    assert show(repository, CHANGED).endswith("# Mine, at the end")
 
 
 def test_a_file_names_the_repositories(small_fleet, tmp_path: Path):

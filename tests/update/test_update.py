@@ -1,5 +1,6 @@
 """`copier update`, from every release to what lies here: no edit is lost, and no conflict is silent."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +63,10 @@ def conflicts(project: Path) -> list[str]:
 
 
 def cases() -> list:
-    """Every release with every set of answers: the edits one by one for the defaults, together for the others."""
-    found = []
-    for version in released():
-        for name, answers in ANSWERS.items():
-            kind = answers.get("kind", "service")
-            own = {title: edit for title, edit in EDITS.items() if edit.kind == kind}
-            together = {"every edit": None} if name != "defaults" else own
-            found += [pytest.param(version, name, title, id=f"{version}-{name}-{title}") for title in together]
-    return found
+    """Every release with every set of answers and all edits; for the newest, with each edit alone too."""
+    one_by_one = [(released()[-1], "defaults", title) for title, edit in EDITS.items() if edit.kind == "service"]
+    together = [(version, name, "every edit") for version in released() for name in ANSWERS]
+    return [pytest.param(*case, id="-".join(case)) for case in one_by_one + together]
 
 
 def edits_of(title: str, answers: dict[str, Any]) -> list[Edit]:
@@ -84,12 +80,13 @@ def edits_of(title: str, answers: dict[str, Any]) -> list[Edit]:
 
 @pytest.mark.parametrize(("version", "name", "title"), cases())
 def test_an_edit_survives_the_update_and_nothing_conflicts(
-    template: Path, tmp_path: Path, version: str, name: str, title: str
+    template: Path, tmp_path: Path, record_property: Callable[[str, object], None], version: str, name: str, title: str
 ):
     project = born(template, tmp_path / "project", version, ANSWERS[name])
     if project is None:
         return  # the release did not know these answers, and so nobody has such a project
     edits = edits_of(title, ANSWERS[name])
+    record_property("updated with edits", len(edits))
     for edit in edits:
         edit.make(project)
     commit(project, "Edited")
@@ -100,9 +97,10 @@ def test_an_edit_survives_the_update_and_nothing_conflicts(
     assert [number for number, edit in enumerate(edits) if not edit.survives(project)] == []
     assert yaml.safe_load((project / ".copier-answers.yml").read_text())["_commit"] == CURRENT
 
-    commit(project, "Updated")
-    update(project)
-    assert git(project, "status", "--porcelain") == "", "a second update changed something"
+    if title == "every edit":
+        commit(project, "Updated")
+        update(project)
+        assert git(project, "status", "--porcelain") == "", "a second update changed something"
 
 
 @pytest.mark.parametrize("name", ANSWERS)
