@@ -1,5 +1,8 @@
 """`copier update`, from every release to what lies here: no edit is lost, and no conflict is silent."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,10 +133,30 @@ def test_an_edit_on_a_line_that_a_release_changes_is_a_conflict_that_shows(templ
     git(own_template, "commit", "--quiet", "--all", "--message=Release 99.1.0")
     git(own_template, "tag", "99.1.0")
 
-    result = copier("update", "--defaults", "--vcs-ref=99.1.0", project)
+    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    result = subprocess.run(["make", "update"], cwd=project, env=os.environ | path, capture_output=True, text=True)
+    assert result.returncode, "a conflict passed in silence"
+    assert "conflict: docker-compose.prod.yml" in result.stdout
     text = (project / "docker-compose.prod.yml").read_text()
     assert "<<<<<<< before updating" in text and "45s" in text and "60s" in text
     assert "UU docker-compose.prod.yml" in git(project, "status", "--porcelain"), result.stderr
+
+
+@pytest.mark.parametrize("version", [released()[0], released()[-1]])
+def test_an_updated_service_still_builds(engine: None, template: Path, tmp_path: Path, version: str):
+    project = born(template, tmp_path / "project", version, {})
+    for edit in edits_of("every edit", {}):
+        if edit is not EDITS["a new dependency"]:  # which is in no index
+            edit.make(project)
+    commit(project, "Edited")
+    update(project)
+    tag = f"0.0.0-updated-{tmp_path.parent.name}-{version}"
+    try:
+        built = subprocess.run(["make", "build"], cwd=project, env=os.environ | {"VERSION": tag}, capture_output=True)
+        assert built.returncode == 0, built.stderr.decode()[-4000:]
+        assert b"RUN echo planted" in built.stderr
+    finally:
+        subprocess.run(["docker", "image", "rm", "--force", f"hello-service:{tag}"], capture_output=True)
 
 
 def test_an_update_needs_no_trust(template: Path, tmp_path: Path):
