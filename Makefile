@@ -23,7 +23,11 @@ lock: .venv/.installed ## Lock the requirements again (ARGS=--upgrade for newer 
 
 .PHONY: bench
 bench: .venv/.installed ## Measure size, start and rebuild against other layouts
-	bench/run $(ARGS)
+	$(bin)/python bench/run $(ARGS)
+
+.PHONY: fleet
+fleet: .venv/.installed ## Services and their template: ARGS="status ~/services", ARGS="update ~/services"
+	@scripts/fleet $(ARGS)
 
 .PHONY: release
 release: ## Check, commit and tag a release (VERSION=1.2.3)
