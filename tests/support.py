@@ -91,6 +91,24 @@ def start_engine() -> str | None:
     return None
 
 
+def run(
+    *command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a command; where it fails and `check` is set, fail with all that it said."""
+    result = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=os.environ | (env or {}),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    if check and result.returncode:
+        said = f"{result.stdout}\n{result.stderr}"[-8000:]
+        raise AssertionError(f"exit status {result.returncode}: {' '.join(map(str, command))}\n{said}")
+    return result
+
+
 def copier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run Copier's command line; the template's own state is the caller's to give."""
     return subprocess.run(

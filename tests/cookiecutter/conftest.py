@@ -1,28 +1,17 @@
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 import yaml
+from repositories import commit, git
 from support import ROOT, snapshot
 
 sys.path.insert(0, str(ROOT / "tests" / "render"))  # the matrix is in there
 
 DOOR = ("cookiecutter.json", "hooks", "{{cookiecutter.__folder}}")
-
-
-def git(folder: Path, *arguments: str) -> None:
-    user = ["-c", "user.name=A Tester", "-c", "user.email=tester@example.com"]
-    environment = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull}
-    subprocess.run(["git", "-C", folder, *user, *arguments], check=True, capture_output=True, env=environment)
-
-
-def commit(folder: Path) -> None:
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "a change")
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,9 @@ from typing import Any
 import expected
 import pytest
 import yaml
-from conftest import commit, git
 from copier import run_copy
 from matrix import MATRIX
+from repositories import commit, git
 from support import ROOT, files, questions
 
 KINDS = {"base-image": {"kind": "base-image"}}

@@ -5,22 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from releases import CURRENT, git, released
 from support import ROOT
-
-CURRENT = "99.0.0"
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Run git in `folder` as somebody; return what it prints."""
-    identity = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com", "-c", "commit.gpgsign=false")
-    command = ["git", "-C", str(folder), *identity, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def released() -> list[str]:
-    """The versions that were released, oldest first: by their commits, since tags do not travel with every clone."""
-    subjects = git(ROOT, "log", "--reverse", "--format=%s", "--grep=^Release [0-9]")
-    return [subject.removeprefix("Release ") for subject in subjects.splitlines()]
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,3 @@
-"""Start the service: gunicorn, which drains and exits with 0 when it is told to stop."""
-
 import gc
 import os
 import signal
@@ -19,17 +17,3 @@ def main() -> None:
     from . import logs, settings
 
     config = settings.load()
-    logs.configure(config.log_level)
-
-    from .api import create_app
-    from .server import Server
-
-    server = Server(create_app(config), config)
-    # Frozen, it also stays in the memory that the workers share.
-    gc.freeze()
-    gc.enable()
-    server.run()
-
-
-if __name__ == "__main__":
-    main()
