@@ -15,7 +15,7 @@ import yaml
 from copier import run_copy
 
 ROOT = Path(__file__).parent.parent
-DOCKER_UP = ROOT / "tests" / "engine" / "docker-up"
+DOCKER_UP = ROOT / "engine" / "docker-up"
 
 
 @functools.cache
