@@ -13,7 +13,7 @@ demo: .venv/.installed ## Generate a service, build it, run it as in production,
 # Only `make test` without ARGS installs checkov and Renovate: few tests need them, and they are large.
 .PHONY: test
 test: .venv/.installed $(if $(ARGS),,tools) ## Run the tests (ARGS="tests/render -k NAME" for some of them)
-	$(bin)/pytest --numprocesses auto --dist loadgroup $(ARGS)
+	$(bin)/pytest --numprocesses auto --dist loadgroup $(if $(ARGS),$(ARGS),--cov)
 
 .PHONY: tools
 tools: .venv-checkov/.installed .renovate/.installed ## Install checkov and Renovate, which some tests need

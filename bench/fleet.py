@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from testing.fleet import (
     BRANCH,
@@ -59,7 +60,7 @@ def make_service(template: Path, folder: Path, number: int) -> None:
     commit(folder)
 
 
-def fleet(base: Path, *arguments: str | Path) -> dict:
+def fleet(base: Path, *arguments: str | Path) -> dict[str, Any]:
     """Run the command; return its result, and print the time it took."""
     result = subprocess.run(
         command(*arguments, "--json"), env=environment(base / "temporary"), capture_output=True, text=True
@@ -102,8 +103,8 @@ def check_branches(services: Path, before: dict[str, tuple[str, ...]]) -> int:
 
 def check_edits(folders: list[Path]) -> None:
     for number in EDITED:
-        changed = git(folders[number], "show", f"{BRANCH}:{CHANGED}").splitlines()
-        expect(f"{folders[number].name}, its edit", changed[-1], EDIT)
+        changed = git(folders[number], "show", f"{BRANCH}:{CHANGED}")
+        expect(f"{folders[number].name}, its edit", changed.splitlines()[-1], EDIT)
     for number in CONFLICTING:
         changed = git(folders[number], "show", f"{BRANCH}:{CHANGED}")
         expect(f"{folders[number].name}, its marker", changed.startswith("<<<<<<< before updating\n"), True)

@@ -91,7 +91,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
         return run("make", *arguments, cwd=self.project, env=self.env | env, check=check)
 
     def build(self, **env: str) -> subprocess.CompletedProcess[str]:
-        built = self.make("build", **env)
+        built = run("make", "build", cwd=self.project, env=self.env | env)
         self.built.append(inspect(self.image)["Id"])
         return built
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from groups import FIXTURES, services
 
+from groups import FIXTURES, services
 from testing.answers import BUILT
 from testing.docker import free_port, get
 from testing.service import BaseImage, Service

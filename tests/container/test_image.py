@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from groups import services
 
+from groups import services
 from testing.docker import docker, inspect
 from testing.service import Service
 

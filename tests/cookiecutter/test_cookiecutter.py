@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import expected
 import pytest
 import yaml
 from copier import run_copy
 
+import expected
 from testing import ROOT
 from testing.answers import MATRIX
 from testing.git import commit

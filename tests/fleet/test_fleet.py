@@ -1,4 +1,4 @@
-"""`fleet` tells each service's state rightly, and updates it on a branch or not at all."""
+"""`fleet` reports the state of each service correctly, and updates it on a branch or not at all."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def branches(repository: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", STATUS)
-def test_status_tells_each_service_rightly(status: Outcome, name: str):
+def test_status_reports_each_service_correctly(status: Outcome, name: str):
     report = status.services[name]
     assert (report["state"], report["behind"], report["edited"], report["dirty"]) == STATUS[name], report
 
@@ -77,18 +78,48 @@ def test_status_changes_nothing(before, after_status):
     assert after_status == before
 
 
-def test_status_says_that_a_person_is_needed(status: Outcome):
+def test_status_is_1_if_a_service_needs_attention(status: Outcome):
     assert status.status == 1
 
 
-def test_status_is_0_where_all_are_at_the_newest_release(fleet: Fleet, status: Outcome):
+def test_status_is_0_if_all_services_are_at_the_newest_release(fleet: Fleet, status: Outcome):
     assert fleet.run("status", folder=fleet.folder / "current").status == 0
 
 
-def test_what_is_broken_is_told_in_one_sentence(status: Outcome):
+def test_an_error_is_one_sentence(status: Outcome):
     assert "is not YAML" in status.services["unreadable"]["message"]
     assert re.search(r"gone cannot be reached: .*does not exist", status.services["unreachable"]["message"])
     assert not any("\n" in report["message"] for report in status.services.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "has_hint"),
+    [("unreadable", "answers-unreadable", False), ("unreachable", "template-unreachable", True)],
+)
+def test_an_error_has_a_code_and_maybe_a_hint(status: Outcome, name: str, code: str, has_hint: bool):
+    report = status.services[name]
+    assert (report["code"], bool(report["hint"])) == (code, has_hint), report
+
+
+def test_debug_prints_the_traceback_of_an_error(fleet: Fleet, status: Outcome):
+    unreadable = fleet.folder / "unreadable"
+    assert "Traceback" not in fleet.plain("status", unreadable).stderr
+    assert "parse_answers" in fleet.plain("status", "--debug", unreadable).stderr
+
+
+def test_an_unexpected_error_is_never_hidden(fleet: Fleet, status: Outcome):
+    program = (
+        "import sys, fleet.cli, fleet.jobs\n"
+        "fleet.jobs.find_position = lambda *_: 1 / 0\n"
+        "sys.exit(fleet.cli.main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", program, "status", "--json", fleet.folder / "current"]
+    environment = testing_fleet.environment(fleet.temporary)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr and "1 / 0" in result.stderr and "ZeroDivisionError" in result.stderr
+    (report,) = json.loads(result.stdout)["services"]
+    assert (report["state"], report["code"]) == ("broken", "unexpected")
 
 
 def test_without_a_terminal_there_are_a_plain_table_and_plain_lines(fleet: Fleet, status: Outcome):
@@ -115,12 +146,12 @@ def test_on_a_terminal_there_is_a_bar(fleet: Fleet, status: Outcome):
 
 
 @pytest.mark.parametrize("name", UPDATE)
-def test_update_tells_each_service_rightly(update: Outcome, name: str):
+def test_update_reports_each_service_correctly(update: Outcome, name: str):
     report = update.services[name]
     assert report["state"] == UPDATE[name], report
 
 
-def test_update_says_that_a_person_is_needed(update: Outcome):
+def test_update_is_1_if_a_service_needs_attention(update: Outcome):
     assert update.status == 1
 
 
@@ -301,8 +332,8 @@ def test_killed_half_way_and_run_again_nothing_is_lost_or_doubled(small_fleet):
 
     again = fleet.run("update")
     assert again.status == 0
-    told = sorted(report["state"] for report in again.services.values())
-    assert told == ["updated"] * (4 - finished) + ["waiting"] * finished
+    states_again = sorted(report["state"] for report in again.services.values())
+    assert states_again == ["updated"] * (4 - finished) + ["waiting"] * finished
     assert check_as_it_was_or_finished(states) == 4
     assert list(fleet.temporary.iterdir()) == []
 
@@ -362,7 +393,7 @@ def test_no_template_is_trusted_whatever_the_settings_say(small_fleet, tmp_path:
     assert branches(fleet.folder / "service") == [""]
 
 
-def test_called_from_a_hook_it_minds_the_services_own_repositories(small_fleet, tmp_path: Path):
+def test_in_a_git_hook_it_uses_the_repositories_of_the_services(small_fleet, tmp_path: Path):
     fleet = small_fleet(1)
     settings = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "user.name", "GIT_CONFIG_VALUE_0": "CI"}
     outcome = fleet.plain("update", fleet.folder, GIT_DIR=str(tmp_path), GIT_INDEX_FILE="index", **settings)
@@ -417,7 +448,7 @@ def test_a_file_names_the_repositories(small_fleet, tmp_path: Path):
     assert outcome.services["service-9"]["message"] == "there is no such folder"
 
 
-def test_what_is_not_in_git_is_told(template: Path, small_fleet, tmp_path: Path):
+def test_a_service_that_is_not_committed_is_reported(template: Path, small_fleet, tmp_path: Path):
     fleet = small_fleet(0)
     loose = testing_fleet.generate_service(template, tmp_path / "services" / "loose")
     git(shutil.copytree(loose, tmp_path / "services" / "uncommitted"), "init", "--quiet")

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from releases import CURRENT, released
 
+from releases import CURRENT, released
 from testing.template import working_clone
 
 

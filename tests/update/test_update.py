@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 from copier import run_update
+
 from edits import EDITS, Edit, replace
 from releases import CURRENT, knows, released
-
 from testing.answers import UPDATED
 from testing.git import commit, git
 from testing.process import TOOLS, run
