@@ -6,12 +6,11 @@ import os
 import sys
 import threading
 from pathlib import Path
-
-from pythonjsonlogger.core import RESERVED_ATTRS
+{% if framework == 'fastapi' %}
+from typing import Any
+{% endif %}
 
 LEVEL = os.environ.get("LOG_LEVEL", "info").upper()
-# Attributes of log records that are not added to the JSON object.
-OMITTED = [*RESERVED_ATTRS, "color_message"]
 
 
 def configure() -> None:
@@ -21,11 +20,11 @@ def configure() -> None:
     logging.config.dictConfig(json.loads(Path(__file__).with_name("logging.json").read_text()))
     logging.captureWarnings(True)
     sys.excepthook = lambda _, error, __: log_uncaught(error)
-    threading.excepthook = lambda arguments: log_uncaught(arguments.exc_value)
+    threading.excepthook = lambda thread: log_uncaught(thread.exc_value)
 
 
 def log_uncaught(error: BaseException | None) -> None:
-    """Log the exception; if settings are invalid, log the names of their variables instead."""
+    """Log the exception; for invalid settings, log the names of the variables instead."""
     from pydantic import ValidationError
 
     if isinstance(error, ValidationError):
@@ -33,6 +32,6 @@ def log_uncaught(error: BaseException | None) -> None:
             f"{'.'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
             for problem in error.errors(include_input=False)
         ]
-        logging.critical("Invalid settings: %s", "; ".join(problems))
-    else:
+        logging.critical("Invalid settings: %s", "; ".join(problems).replace("Value error, ", ""))
+    elif not isinstance(error, SystemExit):
         logging.critical("Uncaught exception: %s", error, exc_info=error)

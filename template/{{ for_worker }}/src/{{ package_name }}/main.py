@@ -10,18 +10,18 @@ logger = logging.getLogger(__name__)
 stopping = False
 
 
-def receive(timeout: float) -> str | None:
-    """Return the next job, or None if there is none within the timeout.
+def receive() -> str | None:
+    """Wait for a job for at most a second, and return the job or None.
 
-    Call your broker here. Raise an exception if it does not answer: the worker ends with an error,
-    and the container is restarted.
+    Call your broker here. If the broker does not answer, raise an exception: the process ends, and
+    the container is restarted.
     """
-    time.sleep(timeout)
+    time.sleep(1)
     return None
 
 
 def handle(job: str) -> None:
-    """Do the job; it may run twice, so acknowledge it to the broker at the end."""
+    """Do the job. Acknowledge it to the broker at the end, so that no job is lost."""
     logger.info("The job is done.")
 
 
@@ -32,14 +32,14 @@ def stop(*_: object) -> None:
 
 
 def main() -> None:
-    settings = Settings()
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
+    settings = Settings()
     settings.heartbeat_file.unlink(missing_ok=True)
-    logger.info("Version %s waits for jobs.", settings.service_version)
+    logger.info("Version %s is waiting for jobs.", settings.service_version)
     while not stopping:
-        job = receive(settings.poll_seconds)
-        # Touch the heartbeat only after the broker answered, so a worker that hangs is unhealthy.
+        job = receive()
+        # Touch the heartbeat only after the broker answered: a worker that hangs is unhealthy.
         settings.heartbeat_file.touch()
         if job is not None:
             try:

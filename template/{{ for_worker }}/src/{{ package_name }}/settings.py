@@ -3,14 +3,13 @@
 import os
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(hide_input_in_errors=True)
     service_version: str = "0.0.0-dev"
-    poll_seconds: float = Field(1, ge=0.1, le=10)
     # The health check reads this variable, too.
     heartbeat_file: Path = Path("/tmp/heartbeat")  # noqa: S108
 
