@@ -5,7 +5,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from service import Service, docker, inspect, run
+
+from testing.docker import docker, inspect
+from testing.process import run
+from testing.service import Service
 
 pytestmark = pytest.mark.xdist_group("production")
 

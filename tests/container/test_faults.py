@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from service import Service, docker, eventually, get, inspect
+
+from testing.docker import docker, get, inspect
+from testing.service import Service
+from testing.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("production")
 
@@ -60,7 +63,7 @@ def faulty(default: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         f"    volumes: ['{api}:/app/{default.package}/api.py:ro']\n"
         "    healthcheck: {interval: 1s}\n"
     )
-    with default.apart(override) as service, service.production():
+    with default.second_stack(override) as service, service.production():
         yield service
 
 
@@ -97,14 +100,14 @@ def test_a_killed_service_is_restarted_and_healthy_again(faulty: Service):
     restarts = inspect(faulty.container)["RestartCount"]
     process = faulty.python("print(open('/proc/1/task/1/children').read())").stdout.split()[0]
     faulty.python(f"import os; os.kill({process}, 9)")
-    eventually(lambda: inspect(faulty.container)["RestartCount"] == restarts + 1)
+    wait_until("it is restarted", lambda: inspect(faulty.container)["RestartCount"] == restarts + 1, faulty.logs)
     faulty.wait_healthy()
 
 
 def test_a_service_that_takes_too_much_memory_is_killed_and_restarted(faulty: Service):
     restarts = inspect(faulty.container)["RestartCount"]
     assert get(faulty.url("/eat"))[0] == 0
-    eventually(lambda: inspect(faulty.container)["RestartCount"] > restarts)
+    wait_until("it is restarted", lambda: inspect(faulty.container)["RestartCount"] > restarts, faulty.logs)
     faulty.wait_healthy()
 
 
@@ -127,7 +130,7 @@ def test_with_tmp_full_the_service_still_answers(faulty: Service):
 def test_a_service_that_hangs_is_unhealthy_and_the_reason_is_on_record(faulty: Service):
     process = faulty.python("print(open('/proc/1/task/1/children').read())").stdout.split()[0]
     faulty.python(f"import os, signal; os.kill({process}, signal.SIGSTOP)")
-    eventually(lambda: faulty.health == "unhealthy")
+    wait_until("it is unhealthy", lambda: faulty.health == "unhealthy", lambda: faulty.state)
     assert "GET /healthz on port 8000: timed out" in faulty.state["Health"]["Log"][-1]["Output"]
     faulty.python(f"import os, signal; os.kill({process}, signal.SIGCONT)")
     faulty.wait_healthy()
@@ -159,7 +162,7 @@ def test_a_secret_that_cannot_be_read_ends_the_start_with_one_clear_line(default
 def test_restarts_after_a_bad_start_are_backed_off(default: Service, tmp_path: Path):
     override = tmp_path / "override.yml"
     override.write_text(f"services:\n  {default.name}:\n    environment: {{PORT: '80'}}\n")
-    with default.apart(override) as service:
+    with default.second_stack(override) as service:
         assert service.compose("up", "--detach", "--wait", check=False).returncode
         time.sleep(5)
         # Docker doubles the pause from 0.1 s on: after some seconds there are few starts, not hundreds.

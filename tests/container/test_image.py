@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
+
 from groups import services
-from service import Service, docker, inspect
+from testing.docker import docker, inspect
+from testing.service import Service
 
 BASE = "python:3.13-slim-trixie"
 

@@ -2,18 +2,18 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trustme
-from service import BaseImage, Service, docker, inspect, run
-from support import generate
+
+from testing.docker import docker, inspect
+from testing.process import TOOLS, run
+from testing.service import BaseImage, Service
+from testing.template import generate
 
 pytestmark = pytest.mark.xdist_group("shared")
-
-TOOLS = Path(sys.executable).parent
 
 # Each part of the interpreter that an image without the rest of Debian could have lost.
 WHOLE = """

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from groups import STARTERS
-from service import Service, docker, eventually, get
-from support import generate
+
+from testing.answers import STARTERS
+from testing.docker import docker, get
+from testing.service import Service
+from testing.template import generate
+from testing.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("starters")
 
@@ -85,9 +88,9 @@ def test_a_worker_told_to_stop_finishes_the_job_in_hand_and_loses_none(engine: N
             f"    volumes: ['{slow}:/app/{service.package}/jobs.py:ro', '{spool}:/jobs']\n"
             "    environment: {JOBS_DIR: /jobs}\n"
         )
-        with service.apart(override) as worker:
+        with service.second_stack(override) as worker:
             worker.compose("up", "--detach")
-            eventually(lambda: "Waiting for jobs" in worker.compose("logs").stdout)
+            wait_until("the worker waits for jobs", lambda: "Waiting for jobs" in worker.logs(), worker.logs)
             docker("stop", worker.container)
             assert worker.state["ExitCode"] == 0
-            assert len(list(spool.glob("[0-9].json"))) == 2, worker.compose("logs").stdout
+            assert len(list(spool.glob("[0-9].json"))) == 2, worker.logs()

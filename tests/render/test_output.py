@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from matrix import MATRIX, SERVICES
-from support import ROOT, copier, files, generate
+
+from testing import ROOT
+from testing.answers import MATRIX, SERVICES
+from testing.template import copier, files, generate
 
 pytestmark = pytest.mark.xdist_group("render")
 

@@ -1,49 +1,25 @@
 """`copier update`, from every release to what lies here: no edit is lost, and no conflict is silent."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from copier import run_copy, run_update
+from copier import run_update
+
 from edits import EDITS, Edit, replace
-from releases import CURRENT, git, knows, released
-from support import copier, files
-
-ANSWERS: dict[str, dict[str, Any]] = {
-    "defaults": {},
-    "least usual": {
-        "service_name": "orders",
-        "installer": "pip",
-        "bytecode": False,
-        "build_packages": "libpq-dev",
-        "runtime_packages": "libpq5",
-        "port": "9000",
-        "memory_limit": "1g",
-    },
-    "distroless": {"base": "shared", "runtime_packages": "libpq5"},
-    "flask": {"framework": "flask"},
-    "django": {"framework": "django"},
-    "worker": {"framework": "worker"},
-    "base image": {"kind": "base-image"},
-}
+from releases import CURRENT, knows, released
+from testing.answers import UPDATED
+from testing.git import commit, git
+from testing.process import TOOLS, run
+from testing.template import copier, files, generate_from
 
 
-def born(template: Path, project: Path, version: str, answers: dict[str, Any]) -> Path:
-    """A project of that release, committed."""
-    run_copy(str(template), project, data=answers, defaults=True, quiet=True, vcs_ref=version)
-    git(project, "init", "--quiet")
-    commit(project, "Generated")
-    return project
-
-
-def commit(project: Path, message: str) -> None:
-    git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--allow-empty", f"--message={message}")
+def generate_release(template: Path, project: Path, version: str, answers: dict[str, Any]) -> Path:
+    """Generate a project of that release and commit it; return it."""
+    return commit(generate_from(template, project, version, **answers), "Generated")
 
 
 def update(project: Path, **answers: Any) -> None:
@@ -63,7 +39,7 @@ def cases() -> list:
     """Every release with every set of answers and all edits; for the newest, with each edit alone too."""
     one_by_one = [(released()[-1], "defaults", title) for title, edit in EDITS.items() if edit.kind == "service"]
     # Of the answers that a release knew: others nobody has projects of.
-    known = [(version, name) for version in released() for name in ANSWERS if knows(version, ANSWERS[name])]
+    known = [(version, name) for version in released() for name in UPDATED if knows(version, UPDATED[name])]
     together = [(version, name, "every edit") for version, name in known]
     return [pytest.param(*case, id="-".join(case)) for case in one_by_one + together]
 
@@ -81,8 +57,8 @@ def edits_of(title: str, answers: dict[str, Any]) -> list[Edit]:
 def test_an_edit_survives_the_update_and_nothing_conflicts(
     template: Path, tmp_path: Path, record_property: Callable[[str, object], None], version: str, name: str, title: str
 ):
-    project = born(template, tmp_path / "project", version, ANSWERS[name])
-    edits = edits_of(title, ANSWERS[name])
+    project = generate_release(template, tmp_path / "project", version, UPDATED[name])
+    edits = edits_of(title, UPDATED[name])
     record_property("updated with edits", len(edits))
     for edit in edits:
         edit.make(project)
@@ -100,15 +76,15 @@ def test_an_edit_survives_the_update_and_nothing_conflicts(
         assert git(project, "status", "--porcelain") == "", "a second update changed something"
 
 
-@pytest.mark.parametrize("name", [name for name, answers in ANSWERS.items() if knows(released()[-1], answers)])
+@pytest.mark.parametrize("name", [name for name, answers in UPDATED.items() if knows(released()[-1], answers)])
 def test_an_update_gives_what_a_fresh_copy_gives(template: Path, tmp_path: Path, name: str):
     """But for what is the user's: that stays as the release made it."""
-    project = born(template, tmp_path / "project", released()[-1], ANSWERS[name])
+    project = generate_release(template, tmp_path / "project", released()[-1], UPDATED[name])
     update(project)
     fresh = tmp_path / "fresh"
-    run_copy(str(template), fresh, data=ANSWERS[name], defaults=True, quiet=True, vcs_ref=CURRENT)
+    generate_from(template, fresh, CURRENT, **UPDATED[name])
     own = ("README.md", "pyproject.toml", "requirements", "src/", "tests/")
-    own = own[:1] if ANSWERS[name].get("kind") == "base-image" else own
+    own = own[:1] if UPDATED[name].get("kind") == "base-image" else own
     updated = {path: content for path, content in files(project).items() if not path.startswith((".git/", *own))}
     assert updated == {path: content for path, content in files(fresh).items() if not path.startswith(own)}
 
@@ -117,7 +93,7 @@ def test_an_edit_on_a_line_that_a_release_changes_is_a_conflict_that_shows(templ
     """A release of the test's own changes the line that the user changed too."""
     own_template = tmp_path / "template"
     git(tmp_path, "clone", "--quiet", str(template), str(own_template))
-    project = born(own_template, tmp_path / "project", CURRENT, {})
+    project = generate_release(own_template, tmp_path / "project", CURRENT, {})
     replace("docker-compose.prod.yml", r"stop_grace_period: \S+", "stop_grace_period: 45s")(project)
     commit(project, "Edited")
 
@@ -125,8 +101,7 @@ def test_an_edit_on_a_line_that_a_release_changes_is_a_conflict_that_shows(templ
     git(own_template, "commit", "--quiet", "--all", "--message=Release 99.1.0")
     git(own_template, "tag", "99.1.0")
 
-    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    result = subprocess.run(["make", "update"], cwd=project, env=os.environ | path, capture_output=True, text=True)
+    result = run("make", "update", cwd=project, env={"PATH": f"{TOOLS}:{os.environ['PATH']}"}, check=False)
     assert result.returncode, "a conflict passed in silence"
     assert "conflict: docker-compose.prod.yml" in result.stdout
     text = (project / "docker-compose.prod.yml").read_text()
@@ -136,7 +111,7 @@ def test_an_edit_on_a_line_that_a_release_changes_is_a_conflict_that_shows(templ
 
 @pytest.mark.parametrize("version", [released()[0], released()[-1]])
 def test_an_updated_service_still_builds(engine: None, template: Path, tmp_path: Path, version: str):
-    project = born(template, tmp_path / "project", version, {})
+    project = generate_release(template, tmp_path / "project", version, {})
     for edit in edits_of("every edit", {}):
         if edit is not EDITS["a new dependency"]:  # which is in no index
             edit.make(project)
@@ -144,15 +119,13 @@ def test_an_updated_service_still_builds(engine: None, template: Path, tmp_path:
     update(project)
     tag = f"0.0.0-updated-{tmp_path.parent.name}-{version}"
     try:
-        built = subprocess.run(["make", "build"], cwd=project, env=os.environ | {"VERSION": tag}, capture_output=True)
-        assert built.returncode == 0, built.stderr.decode()[-4000:]
-        assert b"RUN echo planted" in built.stderr
+        assert "RUN echo planted" in run("make", "build", cwd=project, env={"VERSION": tag}).stderr
     finally:
-        subprocess.run(["docker", "image", "rm", "--force", f"hello-service:{tag}"], capture_output=True)
+        run("docker", "image", "rm", "--force", f"hello-service:{tag}", check=False)
 
 
 def test_an_update_needs_no_trust(template: Path, tmp_path: Path):
-    project = born(template, tmp_path / "project", released()[0], {})
+    project = generate_release(template, tmp_path / "project", released()[0], {})
     result = copier("update", "--defaults", f"--vcs-ref={CURRENT}", project)
     assert result.returncode == 0, result.stderr
 
@@ -163,10 +136,7 @@ def test_in_a_monorepo_each_service_is_updated_alone(template: Path, tmp_path: P
     repository = tmp_path / "repository"
     for name, framework in (("api", "fastapi"), ("worker", "worker")):
         answers = {"service_name": f"our-{name}", "framework": framework}
-        run_copy(
-            str(own_template), repository / "services" / name, data=answers, defaults=True, quiet=True, vcs_ref=CURRENT
-        )
-    git(repository, "init", "--quiet")
+        generate_from(own_template, repository / "services" / name, CURRENT, **answers)
     commit(repository, "Generated")
 
     replace("template/docker-compose.prod.yml.jinja", r"stop_grace_period: \S+", "stop_grace_period: 60s")(own_template)

@@ -1,21 +1,28 @@
-"""The field's own checkers, each run once over the whole matrix; zero findings."""
+"""Run each linter and validator once over every output; expect no finding."""
 
 import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Collection
 from pathlib import Path
 
 import pytest
-from matrix import BASE_IMAGES, EXISTING, LAYOUTS, MATRIX, SERVICES
-from support import ROOT, run
+
+from testing import ROOT
+from testing.answers import BASE_IMAGES, EXISTING, LAYOUTS, MATRIX, SERVICES
+from testing.process import TOOLS, run
 
 pytestmark = pytest.mark.xdist_group("render")
 
-TOOLS = Path(sys.executable).parent
 CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
+RENOVATE = ROOT / ".renovate" / "node_modules" / ".bin" / "renovate-config-validator"
+
+
+def require(tool: Path) -> Path:
+    """Return `tool`; fail if `make test ARGS=...` has not installed it."""
+    assert tool.exists(), f"{tool.name} is not installed: run `make tools`"
+    return tool
 
 
 def each(outputs: Path, pattern: str, of: Collection[str] = MATRIX) -> list[Path]:
@@ -51,7 +58,15 @@ def test_trivy(outputs: Path):
 
 def test_checkov(outputs: Path):
     result = run(
-        CHECKOV, "--directory", outputs, "--compact", "--quiet", "--skip-download", "--output", "json", check=False
+        require(CHECKOV),
+        "--directory",
+        outputs,
+        "--compact",
+        "--quiet",
+        "--skip-download",
+        "--output",
+        "json",
+        check=False,
     )
     report = json.loads(result.stdout)
     for entry in report if isinstance(report, list) else [report]:
@@ -135,10 +150,9 @@ def test_shellcheck(outputs: Path):
 
 
 def validate_renovate(*configurations: Path) -> subprocess.CompletedProcess[str]:
-    """Renovate's own validator, on the Node.js of this environment."""
-    validator = ROOT / ".renovate" / "node_modules" / ".bin" / "renovate-config-validator"
+    """Run Renovate's own validator with the Node.js of this environment."""
     path = {"PATH": f"{TOOLS}:{os.environ['PATH']}"}
-    return run(validator, "--strict", "--no-global", *configurations, env=path, check=False)
+    return run(require(RENOVATE), "--strict", "--no-global", *configurations, env=path, check=False)
 
 
 def test_renovate_accepts_its_configuration(outputs: Path):

@@ -1,7 +1,12 @@
-"""The answers whose output every judge reads: each value of each question, in combinations that differ."""
+"""The answers that the tests generate projects with.
+
+The names in the table are used throughout: tests/render checks the output of every entry,
+tests/update updates those of UPDATED, and tests/container builds those of BUILT.
+"""
 
 from typing import Any
 
+# The longest name that the template accepts.
 LONG_NAME = "a-service-with-a-name-of-forty-character"
 
 SERVICES: dict[str, dict[str, Any]] = {
@@ -30,6 +35,19 @@ SERVICES: dict[str, dict[str, Any]] = {
         "memory_limit": "12g",
         "pids_limit": "4096",
     },
+    # Every answer that differs from the default and can be built without a shared base image.
+    "least-usual": {
+        "service_name": "least-usual",
+        "installer": "pip",
+        "bytecode": False,
+        "build_packages": "libpq-dev",
+        "runtime_packages": "libpq5",
+        "port": "9000",
+        "health_path": "/alive",
+        "cpu_limit": "0.5",
+        "memory_limit": "192m",
+        "pids_limit": "64",
+    },
     "distroless": {"base": "shared"},
     "distroless-packages": {
         "base": "shared",
@@ -48,7 +66,9 @@ SERVICES: dict[str, dict[str, Any]] = {
     },
 }
 
-for starter in ("flask", "django", "worker"):
+# The starters besides FastAPI's, which all entries above have.
+STARTERS = ("flask", "django", "worker")
+for starter in STARTERS:
     SERVICES[starter] = {"framework": starter}
     SERVICES[f"{starter}-least-usual"] = {
         "framework": starter,
@@ -85,3 +105,44 @@ BASE_IMAGES: dict[str, dict[str, Any]] = {
 
 LAYOUTS = SERVICES | EXISTING
 MATRIX = LAYOUTS | BASE_IMAGES
+
+# Services that existed before the template (tests/fixtures), and the answers of their owners.
+ADOPTED: dict[str, dict[str, str]] = {
+    "shop": {
+        "app_dir": "shop",
+        "start_command": 'gunicorn --bind 0.0.0.0:8000 "shop:create_app()"',
+        "health_path": "/health",
+    },
+    "site": {
+        "app_dir": "manage.py mysite blog",
+        "requirements_file": "requirements/production.txt",
+        "start_command": "gunicorn mysite.wsgi:application --bind 0.0.0.0:8080 --worker-tmp-dir /dev/shm",
+        "port": "8080",
+        "health_path": "/healthz/",
+    },
+    "consumer": {
+        "app_dir": "consumer",
+        "start_command": "python -m consumer",
+        "port": "",
+        "heartbeat_file": "/tmp/consumer.alive",
+        "build_packages": "libpq-dev",
+        "runtime_packages": "libpq5",
+    },
+}
+
+# The entries that tests/update updates, from each release that has their questions.
+UPDATED = {name: MATRIX[name] for name in ("defaults", "least-usual", "distroless-packages", *STARTERS, "base")}
+
+# The services that tests/container builds and runs. Those on a shared base get the answer
+# `base_image` when the base image is built.
+BUILT: dict[str, dict[str, Any]] = {
+    "default": SERVICES["defaults"],
+    "least_usual": SERVICES["least-usual"],
+}
+for flavor in ("slim", "distroless"):
+    on_base = {"base": "shared", "flavor": flavor}
+    BUILT[flavor] = on_base | {"build_packages": "libpq-dev", "runtime_packages": "libpq5"}
+for starter in STARTERS:
+    BUILT[starter] = {"framework": starter}
+    for flavor in ("slim", "distroless"):
+        BUILT[f"{starter}-{flavor}"] = {"framework": starter, "base": "shared", "flavor": flavor}

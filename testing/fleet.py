@@ -1,8 +1,8 @@
-"""A template with two releases, and services of it, each in a repository of its own.
+"""A small template with two releases, services of it, and the command `fleet`.
 
-The template is the one that lies here, with a change planted between v0.0.1 and v0.0.2:
-another first line to a file, one file less, and one choice less to a question. The files are
-planted too, so that no change of the template moves them.
+The template is a copy of this checkout. Between v0.0.1 and v0.0.2 the first line of one file
+changes, another file is dropped, and a question loses a choice. Files and question are added
+for this purpose, so that no change of the real template affects the tests.
 """
 
 import json
@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from copier import run_copy
-from support import ROOT, snapshot
+
+from testing import ROOT
+from testing.git import commit, git
+from testing.template import snapshot
 
 OLD, NEW = "v0.0.1", "v0.0.2"
 BRANCH = f"copier-update/{NEW}"
@@ -28,40 +31,18 @@ size:
   default: small
   when: "{{{{ kind == 'service' }}}}"
 """
-AUTHOR = {
-    f"GIT_{role}_{key}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for key, value in (("NAME", "A Developer"), ("EMAIL", "developer@example.com"))
-}
 
 
-def git(folder: Path, *arguments: str | Path) -> str:
-    """What git prints, without the spaces around it."""
-    command = ["git", "-C", folder, *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, env=os.environ | AUTHOR)
-    assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
-    return result.stdout.strip()
-
-
-def commit(folder: Path, message: str = "A change") -> Path:
-    """Commit everything in `folder`, a repository from now on; return it."""
-    if not (folder / ".git").exists():
-        git(folder, "init", "--quiet", "--initial-branch", "main")
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--no-verify", "--message", message)
-    return folder
-
-
-def plant_template(folder: Path) -> Path:
-    """Make the template with its two releases in `folder`; return it."""
+def make_template(folder: Path) -> Path:
+    """Create the template with its two releases in `folder`; return it."""
     shutil.copytree(snapshot(), folder)
     settings = folder / "copier.yml"
-    settings.write_text(f"{settings.read_text()}---\n!include questions/planted.yml\n")
-    question = folder / "questions" / "planted.yml"
+    settings.write_text(f"{settings.read_text()}---\n!include questions/size.yml\n")
+    question = folder / "questions" / "size.yml"
     question.write_text(QUESTION.format(more=", huge"))
     changed, dropped = (folder / "template" / name for name in (CHANGED, DROPPED))
     changed.write_text("".join(f"Line {number} of the template\n" for number in range(1, 21)))
-    dropped.write_text("The next release has this no more.\n")
+    dropped.write_text("The next release does not have this file.\n")
     git(commit(folder), "tag", OLD)
 
     replace_first_line(changed, NEW_LINE)
@@ -71,7 +52,7 @@ def plant_template(folder: Path) -> Path:
     return folder
 
 
-def generate(
+def generate_service(
     template: Path | str, folder: Path, version: str = OLD, *, skip_tasks: bool = False, **answers: Any
 ) -> Path:
     """Generate a service in `folder` without committing it; return it."""
@@ -88,17 +69,18 @@ def replace_first_line(file: Path, line: str) -> None:
 
 
 def command(*arguments: str | Path) -> list[str]:
+    """Return the command line for `fleet`."""
     return [sys.executable, "-m", "fleet", *map(str, arguments)]
 
 
 def environment(temporary: Path) -> dict[str, str]:
-    """The environment for the command, its temporary files below `temporary`."""
+    """Return the environment for the command: temporary files go to `temporary`."""
     temporary.mkdir(exist_ok=True)
     return os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
 
 
 def state(repository: Path) -> tuple[str, ...]:
-    """Everything of a repository that a user sees: branches, HEAD, what git finds changed, worktrees."""
+    """Return what a user sees of a repository: branches, HEAD, changed files, worktrees, stashes."""
     return (
         git(repository, "for-each-ref"),
         git(repository, "symbolic-ref", "HEAD"),
@@ -111,7 +93,7 @@ def state(repository: Path) -> tuple[str, ...]:
 
 @dataclass
 class Outcome:
-    """What a run of the command left: its exit status, its output, and the reports in it by folder name."""
+    """The exit status and the output of a run, and its reports by folder name."""
 
     status: int
     stdout: str
@@ -121,19 +103,19 @@ class Outcome:
 
 @dataclass
 class Fleet:
-    """A folder of services, and the command for them."""
+    """A folder of services, and the folder for temporary files of the command."""
 
     folder: Path
     temporary: Path
 
-    def run(self, verb: str, *options: str | Path, folder: Path | None = None) -> Outcome:
-        """Run the command with --json on the fleet, or on `folder`; read what it prints."""
-        outcome = self.plain(verb, "--json", *options, folder or self.folder)
+    def run(self, name: str, *options: str | Path, folder: Path | None = None) -> Outcome:
+        """Run `fleet NAME --json` on all services, or on `folder`; read the result."""
+        outcome = self.plain(name, "--json", *options, folder or self.folder)
         outcome.services = {Path(report["path"]).name: report for report in json.loads(outcome.stdout)["services"]}
         return outcome
 
     def plain(self, *arguments: str | Path, **more: str) -> Outcome:
-        """Run the command with `arguments` alone, and `more` in its environment."""
+        """Run `fleet` with exactly these arguments, and `more` in its environment."""
         result = subprocess.run(
             command(*arguments),
             env=environment(self.temporary) | more,

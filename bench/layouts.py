@@ -1,13 +1,12 @@
-#!/usr/bin/env python3
-"""Image size, start and rebuild of one app in several container layouts, on this machine.
+"""Measure image size, start and rebuild of one app in several container layouts.
 
-    bench/run [--rounds N] [--cpus N] [LAYOUT ...]
+    python -m bench.layouts [--rounds N] [--cpus N] [LAYOUT ...]
 
-The app (bench/app) is the same in all of them. `before` and `uv-multistage` are built from
-bench/layouts; the others are services of this template with the app put in. Sizes are what
-the engine reports for the image, in MB of 10^6 bytes. A start is from `docker run` to the
-first 200, the median of N rounds in which the layouts take turns. A rebuild follows a change
-of one source file. Figures compare within one run only.
+All layouts have the same app, bench/app. `before` and `uv-multistage` are built from
+bench/dockerfiles; the others are services of this template that contain the app. Sizes are
+those that the engine reports for the image, in MB of 10^6 bytes. A start lasts from
+`docker run` to the first 200; the figure is the median of N rounds, in which the layouts
+take turns. A rebuild follows a change of one source file. Compare figures of one run only.
 """
 
 import argparse
@@ -21,12 +20,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.measure import build, docker, rebuild, use_engine
+from testing.docker import image_size
+from testing.template import generate
+
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests"))
-
-from measure import build, docker, rebuild, size  # noqa: E402 (the path comes first)
-from support import generate, start_engine  # noqa: E402
-
 APP = HERE / "app"
 SOURCE = "src/field_app/__main__.py"
 PACKAGES = {"build_packages": "libpq-dev", "runtime_packages": "libpq5"}
@@ -36,7 +34,7 @@ TAG = "bench-of-layouts"
 def written_by_hand(name: str) -> Callable[[Path], None]:
     def prepare(folder: Path) -> None:
         shutil.copytree(APP, folder)
-        shutil.copy(HERE / "layouts" / f"{name}.Dockerfile", folder / "Dockerfile")
+        shutil.copy(HERE / "dockerfiles" / f"{name}.Dockerfile", folder / "Dockerfile")
 
     return prepare
 
@@ -51,7 +49,7 @@ def generated(**answers: object) -> Callable[[Path], None]:
     return prepare
 
 
-def on_the_shared_base(**answers: object) -> Callable[[Path], None]:
+def on_shared_base(**answers: object) -> Callable[[Path], None]:
     def prepare(folder: Path) -> None:
         if not docker("image", "ls", "--quiet", f"{TAG}-base"):
             base = folder.with_name("base")
@@ -67,13 +65,13 @@ LAYOUTS = {
     "uv-multistage": written_by_hand("uv-multistage"),
     "upstream, no bytecode": generated(bytecode=False),
     "upstream": generated(),
-    "shared, slim": on_the_shared_base(flavor="slim"),
-    "shared, distroless": on_the_shared_base(),
+    "shared, slim": on_shared_base(flavor="slim"),
+    "shared, distroless": on_shared_base(),
 }
 
 
 def start(image: str, cpus: str) -> float:
-    """The seconds from `docker run` to the first 200, with `cpus` CPUs."""
+    """Return the seconds from `docker run` to the first 200, with `cpus` CPUs."""
     began = time.perf_counter()
     options = ("--detach", "--cpus", cpus, "--memory", "512m", "--publish", "127.0.0.1::8000")
     container = docker("run", *options, image)
@@ -94,32 +92,33 @@ def start(image: str, cpus: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("layouts", nargs="*", help=f"of {', '.join(LAYOUTS)}; all, if none is named")
+    parser = argparse.ArgumentParser(prog="python -m bench.layouts", description=__doc__.splitlines()[0])
+    parser.add_argument("layouts", nargs="*", help=f"one of: {', '.join(LAYOUTS)} (default: all)")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--cpus", default="0.5")
     options = parser.parse_args()
     if unknown := set(options.layouts) - set(LAYOUTS):
-        parser.error(f"no such layout: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown layout: {', '.join(sorted(unknown))}")
 
-    if reason := start_engine():
-        sys.exit(reason)
+    use_engine()
     names = options.layouts or list(LAYOUTS)
     images = {name: f"{TAG}:{number}" for number, name in enumerate(names)}
     with tempfile.TemporaryDirectory() as temporary:
         folders = {name: Path(temporary) / str(number) for number, name in enumerate(names)}
         try:
-            sizes, starts, rebuilds = {}, {name: [] for name in names}, {}
+            sizes: dict[str, int] = {}
+            starts: dict[str, list[float]] = {name: [] for name in names}
+            rebuilds: dict[str, float] = {}
             for name in names:
                 print(f"building {name}", file=sys.stderr)
                 LAYOUTS[name](folders[name])
                 build(folders[name], images[name])
-                sizes[name] = size(images[name])
+                sizes[name] = image_size(images[name])
             for turn in range(options.rounds + 1):
                 print(f"starting, round {turn} of {options.rounds}", file=sys.stderr)
                 for name in names:
                     seconds = start(images[name], options.cpus)
-                    if turn:  # the first one warms the disk's cache
+                    if turn:  # the first round only fills the disk cache
                         starts[name].append(seconds)
             for name in names:
                 print(f"rebuilding {name}", file=sys.stderr)
@@ -138,7 +137,7 @@ def main() -> None:
             f"{name:24} {sizes[name] / 1e6:6.0f} MB {sizes[name] / sizes[first]:6.2f} {spread:>19}"
             f" {median / statistics.median(starts[first]):6.2f} {rebuilds[name]:7.2f} s"
         )
-    print(f"\nThe ratios are to {first}; starts are medians of {options.rounds}, with the least and the most.")
+    print(f"\nRatios are relative to {first}. A start is the median of {options.rounds} (minimum-maximum).")
 
 
 if __name__ == "__main__":

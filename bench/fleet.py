@@ -1,12 +1,12 @@
-#!/usr/bin/env python3
-"""What `fleet` takes for a hundred services, and what is left of an update that is killed half way.
+"""Measure `fleet` on a hundred services, and check that an update that is killed can be repeated.
 
-    bench/fleet [--services N] [--jobs N]
+    python -m bench.fleet [--services N] [--jobs N]
 
-Services of this template, each in a repository of its own, one release behind: ten of them
-edited, two in conflict with the release, one dirty, one broken. Checked are the state of
-each, that every edit survives, and that a killed update, run again, has lost or doubled
-nothing. Exit status 1 where that is not so. Figures compare within one run only.
+The services are generated from this template, one release behind, each in its own
+repository: ten have edits, two conflict with the release, one is dirty, and one is broken.
+Checked are the state of each, that every edit survives, and that an update that is killed
+and repeated neither loses nor duplicates anything; if not, exit with status 1. Compare
+figures of one run only.
 """
 
 import argparse
@@ -21,23 +21,22 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parent.parent / "tests" / name) for name in ("fleet", ".")]
-
-from planted import (  # noqa: E402 (the path comes first)
+from testing.fleet import (
     BRANCH,
     CHANGED,
     NEW,
     append,
     command,
-    commit,
     environment,
-    generate,
-    git,
-    plant_template,
+    generate_service,
+    make_template,
     replace_first_line,
     state,
 )
+from testing.git import commit, git, isolate_git
+from testing.template import isolate_copier
 
 EDITED, CONFLICTING = range(10), range(10, 12)
 DIRTY, BROKEN = 12, 13
@@ -45,8 +44,8 @@ EDIT = "# Mine, at the end"
 
 
 def make_service(template: Path, folder: Path, number: int) -> None:
-    """Generate service `number` in `folder`, and do to it what its number says."""
-    commit(generate(template, folder, service_name=folder.name))
+    """Generate service `number` in `folder`; its number decides whether it is edited, dirty or broken."""
+    commit(generate_service(template, folder, service_name=folder.name))
     if number in EDITED:
         append(folder / CHANGED, EDIT)
     elif number in CONFLICTING:
@@ -61,8 +60,8 @@ def make_service(template: Path, folder: Path, number: int) -> None:
     commit(folder)
 
 
-def fleet(base: Path, *arguments: str | Path) -> dict:
-    """Run the command; return what it prints, and print the time it took."""
+def fleet(base: Path, *arguments: str | Path) -> dict[str, Any]:
+    """Run the command; return its result, and print the time it took."""
     result = subprocess.run(
         command(*arguments, "--json"), env=environment(base / "temporary"), capture_output=True, text=True
     )
@@ -89,7 +88,7 @@ def states(services: Path) -> dict[str, tuple[str, ...]]:
 
 
 def check_branches(services: Path, before: dict[str, tuple[str, ...]]) -> int:
-    """Check that each repository is as it was, or has one branch more with one commit; return how many have."""
+    """Check that each repository is unchanged, or has one new branch with one commit; return how many have."""
     finished = 0
     for name, (references, *rest) in states(services).items():
         old_references, *old_rest = before[name]
@@ -104,15 +103,15 @@ def check_branches(services: Path, before: dict[str, tuple[str, ...]]) -> int:
 
 def check_edits(folders: list[Path]) -> None:
     for number in EDITED:
-        changed = git(folders[number], "show", f"{BRANCH}:{CHANGED}").splitlines()
-        expect(f"{folders[number].name}, its edit", changed[-1], EDIT)
+        changed = git(folders[number], "show", f"{BRANCH}:{CHANGED}")
+        expect(f"{folders[number].name}, its edit", changed.splitlines()[-1], EDIT)
     for number in CONFLICTING:
         changed = git(folders[number], "show", f"{BRANCH}:{CHANGED}")
         expect(f"{folders[number].name}, its marker", changed.startswith("<<<<<<< before updating\n"), True)
 
 
 def kill_half_way(base: Path, services: Path, jobs: str, half: int) -> None:
-    """Start an update, and kill it as soon as `half` of its branches are there."""
+    """Start an update, and kill it as soon as `half` of its branches exist."""
     running = subprocess.Popen(
         command("update", "--jobs", jobs, services),
         env=environment(base / "temporary"),
@@ -125,22 +124,24 @@ def kill_half_way(base: Path, services: Path, jobs: str, half: int) -> None:
         time.sleep(0.05)
     running.kill()
     running.wait()
-    time.sleep(1)  # its processes notice, and end
+    time.sleep(1)  # its child processes notice, and exit
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m bench.fleet", description=__doc__.splitlines()[0])
     parser.add_argument("--services", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
     count, jobs = options.services, str(options.jobs)
     if count < 20:
-        parser.error("--services is at least 20")
+        parser.error("--services must be at least 20")
 
     with tempfile.TemporaryDirectory(prefix="bench-fleet-") as scratch:
         base = Path(scratch)
+        isolate_git(base)
+        isolate_copier(base)
         services = base / "services"
-        template = plant_template(base / "template")
+        template = make_template(base / "template")
         folders = [services / f"service-{number:03}" for number in range(count)]
         began = time.monotonic()
         with ProcessPoolExecutor(options.jobs) as pool:
@@ -155,15 +156,15 @@ def main() -> None:
         subprocess.run([*by_hand, alone], check=True)
         print(f"one `copier update` by hand: {time.monotonic() - began:.1f} s")
 
-        told = fleet(base, "status", "--jobs", jobs, services)
-        expect("status", told["summary"], {"behind": count - 1, "broken": 1})
-        edited = Counter(len(report["edited"] or []) for report in told["services"])
+        result = fleet(base, "status", "--jobs", jobs, services)
+        expect("status", result["summary"], {"behind": count - 1, "broken": 1})
+        edited = Counter(len(report["edited"] or []) for report in result["services"])
         expect("services by edited files", edited, {0: count - 13, 1: 13})
         expect("branches after status", check_branches(services, before), 0)
 
-        told = fleet(base, "update", "--jobs", jobs, services)
+        result = fleet(base, "update", "--jobs", jobs, services)
         expected = {"updated": count - 4, "conflict": 2, "dirty": 1, "broken": 1}
-        expect("update", told["summary"], expected)
+        expect("update", result["summary"], expected)
         expect("branches", check_branches(services, before), count - 2)
         check_edits(folders)
 
@@ -171,14 +172,14 @@ def main() -> None:
         kill_half_way(base, killed, jobs, (count - 2) // 2)
         finished = check_branches(killed, before)
         print(f"killed half way: {finished} have their branch, {count - finished} are as they were")
-        told = fleet(base, "update", "--jobs", jobs, killed)
-        summary = told["summary"]
+        result = fleet(base, "update", "--jobs", jobs, killed)
+        summary = result["summary"]
         expect("updated or waiting", summary["updated"] + summary["waiting"], count - 4)
         expect("in conflict, dirty, broken", [summary[name] for name in ("conflict", "dirty", "broken")], [2, 1, 1])
         expect("branches", check_branches(killed, before), count - 2)
         check_edits(sorted(killed.iterdir()))
         expect("temporary files", list((base / "temporary").iterdir()), [])
-        print("nothing lost, nothing doubled")
+        print("nothing is lost or duplicated")
 
 
 if __name__ == "__main__":

@@ -1,62 +1,23 @@
-"""A generated service on the engine: what its user would type, and what the kernel says of it."""
+"""A generated service on the engine, and a generated base image in a registry."""
 
 import contextlib
-import copy
 import functools
 import json
 import os
-import socket
 import stat
 import subprocess
 import tempfile
-import time
-import urllib.error
-import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import yaml
-from support import run
+from testing.docker import docker, free_port, inspect
+from testing.process import run
+from testing.template import read_answers
+from testing.waiting import wait_until
 
-
-def docker(*arguments: str | Path, check: bool = True) -> str:
-    """Run docker; return what it wrote to stdout."""
-    return run("docker", *arguments, check=check).stdout.strip()
-
-
-def inspect(thing: str) -> dict[str, Any]:
-    return json.loads(docker("inspect", thing))[0]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def eventually(condition, *, seconds: float = 30, every: float = 0.2):
-    """Call `condition` until what it returns is true; return that, or fail after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"still not so after {seconds} s: {condition}"
-        time.sleep(every)
-    return value
-
-
-def get(url: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
-    """GET `url`; return the status and the body, (0, reason) where nobody answers."""
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=30) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except OSError as error:
-        return 0, str(error)
-
-
-# Run inside, where there may be no `find`.
+# Runs inside the image, which may have no `find`.
 LISTING = """
 import json, os, stat
 device, found = os.stat("/").st_dev, []
@@ -72,7 +33,7 @@ print(json.dumps(found))
 
 
 class Entry(NamedTuple):
-    """A file or a folder in an image."""
+    """The mode and the owner of a file or a folder in an image."""
 
     mode: int
     uid: int
@@ -83,47 +44,59 @@ class Entry(NamedTuple):
         return stat.S_ISREG(self.mode)
 
     def permits(self, bit: int) -> bool:
-        """Whether user and group 10001 may read (4), write (2) or execute (1) it."""
+        """Return whether user and group 10001 may read (4), write (2) or execute (1) it."""
         shift = 6 if self.uid == 10001 else 3 if self.gid == 10001 else 0
         return bool(self.mode >> shift & bit)
 
 
-class Service(contextlib.AbstractContextManager):
-    """A generated project under a version and compose project names of its own."""
+class Service(contextlib.AbstractContextManager["Service"]):
+    """A generated project, its image, and one compose project that runs it.
 
-    def __init__(self, project: Path) -> None:
+    The version and the name of the compose project are unique. The image is removed on exit.
+    """
+
+    def __init__(
+        self,
+        project: Path,
+        *,
+        run_id: str | None = None,
+        compose_files: Sequence[str | Path] = ("docker-compose.prod.yml",),
+        env: dict[str, str] | None = None,
+    ) -> None:
         self.project = project
-        self.answers: dict[str, Any] = yaml.safe_load((project / ".copier-answers.yml").read_text())
-        self.name = self.answers["service_name"]
+        self.answers: dict[str, Any] = read_answers(project)
+        self.name: str = self.answers["service_name"]
         self.package = self.name.replace("-", "_")
-        self.run_id = uuid.uuid4().hex[:8]
-        self.image = f"{self.name}:0.0.0-{self.run_id}"
-        self.built: list[str] = []  # a rebuild takes the tag from the image before it
-        self.port = free_port()
-        self.compose_files: list[str | Path] = ["docker-compose.prod.yml"]
         self.prefix = self.package.upper()
+        self.run_id = run_id or uuid.uuid4().hex[:8]
+        self.version = f"0.0.0-{self.run_id}"
+        self.image = f"{self.name}:{self.version}"
+        self.port = free_port()
+        self.compose_files = list(compose_files)
         self.env = {
-            "VERSION": f"0.0.0-{self.run_id}",
-            "COMPOSE_PROJECT_NAME": f"{self.name}-{self.run_id}",
+            "VERSION": self.version,
+            "COMPOSE_PROJECT_NAME": f"{self.name}-{uuid.uuid4().hex[:8]}",
             f"{self.prefix}_PORT": str(self.port),
-        }
+        } | (env or {})
+        # The ids of all images built: a rebuild moves the tag to the new one.
+        self.built: list[str] = []
 
     def __exit__(self, *_: object) -> None:
         for image in {self.image, *self.built}:
             docker("image", "rm", "--force", image, check=False)
 
-    # What a user types.
+    # Build
 
     def make(self, *arguments: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         return run("make", *arguments, cwd=self.project, env=self.env | env, check=check)
 
     def build(self, **env: str) -> subprocess.CompletedProcess[str]:
-        built = self.make("build", **env)
+        built = run("make", "build", cwd=self.project, env=self.env | env)
         self.built.append(inspect(self.image)["Id"])
         return built
 
     def bake(self, target: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Build as a project without a Makefile of ours does; trust what this machine trusts."""
+        """Build without the generated Makefile, which an existing service does not have."""
         bundle = Path("/etc/ssl/certs/ca-certificates.crt")
         certificates = os.environ.get("SSL_CERT_FILE") or (str(bundle) if bundle.exists() else "")
         allow = ("--allow", f"fs.read={certificates}") if certificates else ()
@@ -133,18 +106,27 @@ class Service(contextlib.AbstractContextManager):
             self.built.append(inspect(self.image)["Id"])
         return built
 
+    # Run
+
     def compose(self, *arguments: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         files = [word for file in self.compose_files for word in ("--file", file)]
         return run("docker", "compose", *files, *arguments, cwd=self.project, env=self.env | env, check=check)
 
+    def logs(self) -> str:
+        """Return what all containers of the compose project wrote."""
+        return self.compose("logs", check=False).stdout
+
     @contextlib.contextmanager
-    def apart(self, *compose_files: Path, **env: str) -> Iterator[Self]:
-        """A second compose project of the same image, with more compose files and environment."""
-        other = copy.copy(self)
-        other.port = free_port()
-        other.compose_files = [*self.compose_files, *compose_files]
-        project = f"{self.name}-{uuid.uuid4().hex[:8]}"
-        other.env = self.env | {"COMPOSE_PROJECT_NAME": project, f"{self.prefix}_PORT": str(other.port)} | env
+    def second_stack(
+        self, *more_files: Path, compose_files: Sequence[str | Path] | None = None, **env: str
+    ) -> Iterator[Self]:
+        """Yield a Service of the same image with a compose project and a port of its own.
+
+        `more_files` are added to the compose files; `compose_files` replaces them. Nothing is
+        started. On exit the compose project is taken down.
+        """
+        files = [*(self.compose_files if compose_files is None else compose_files), *more_files]
+        other = type(self)(self.project, run_id=self.run_id, compose_files=files, env=env)
         try:
             yield other
         finally:
@@ -152,15 +134,18 @@ class Service(contextlib.AbstractContextManager):
 
     @contextlib.contextmanager
     def production(self, **env: str) -> Iterator[Self]:
-        """Up by the production compose file and healthy, then down again."""
+        """Start the compose project and wait until it is healthy; take it down on exit."""
         try:
             up = self.compose("up", "--detach", "--wait", check=False, **env)
-            assert up.returncode == 0, up.stderr + self.compose("logs").stdout
+            assert up.returncode == 0, up.stderr + self.logs()
             yield self
         finally:
             self.compose("down", "--volumes", "--timeout", "1", check=False)
 
-    # What the engine says.
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    # The container
 
     @property
     def container(self) -> str:
@@ -175,19 +160,25 @@ class Service(contextlib.AbstractContextManager):
         return self.state["Health"]["Status"]
 
     def wait_healthy(self) -> None:
-        eventually(lambda: self.state["Running"] and self.health == "healthy")
+        wait_until(
+            f"{self.name} is healthy",
+            lambda: self.state["Running"] and self.health == "healthy",
+            lambda: f"{self.state}\n{self.logs()}",
+        )
 
-    # What is inside.
-
-    def execute(self, *command: str, user: str | None = None, check: bool = True):
+    def execute(self, *command: str, user: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         options = ("--user", user) if user else ()
         return run("docker", "exec", *options, self.container, *command, check=check)
 
-    def python(self, code: str, *, user: str | None = None, check: bool = True):
+    def python(self, code: str, *, user: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.execute("python", "-c", code, user=user, check=check)
 
-    def sandbox(self, *command: str, user: str = "0", check: bool = True, options: tuple[str, ...] = ()):
-        """Run a command in a fresh container of the image, as root: what is in the image at all."""
+    # The image
+
+    def sandbox(
+        self, *command: str, user: str = "0", check: bool = True, options: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in a new container of the image, as root by default, so that all files can be read."""
         entry, *rest = command
         return run(
             "docker", "run", "--rm", "--user", user, *options, "--entrypoint", entry, self.image, *rest, check=check
@@ -195,7 +186,7 @@ class Service(contextlib.AbstractContextManager):
 
     @functools.cached_property
     def listing(self) -> dict[str, "Entry"]:
-        """Every path in the image's own file system, links apart."""
+        """Every file and folder of the image by its path; without links and mounts."""
         with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
             script.write(LISTING)
             script.flush()
@@ -205,18 +196,15 @@ class Service(contextlib.AbstractContextManager):
         entries = {path: Entry(*entry) for path, *entry in json.loads(listed)}
         return {path: entry for path, entry in entries.items() if path != "/listing.py"}
 
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
 
-
-class BaseImage(contextlib.AbstractContextManager):
-    """A generated base image in a registry, under a version of its own."""
+class BaseImage(contextlib.AbstractContextManager["BaseImage"]):
+    """A generated base image with a unique version; removed from the engine on exit."""
 
     FLAVORS = ("builder", "slim", "distroless", "debug")
 
     def __init__(self, project: Path) -> None:
         self.project = project
-        answers = yaml.safe_load((project / ".copier-answers.yml").read_text())
+        answers = read_answers(project)
         self.name = f"{answers['registry']}/{answers['image_name']}"
         self.python = answers["python_versions"][-1]
         self.version = f"0.0.0-{uuid.uuid4().hex[:8]}"
@@ -231,10 +219,11 @@ class BaseImage(contextlib.AbstractContextManager):
         return run("make", *arguments, cwd=self.project, env={"VERSION": self.version} | env, check=check)
 
     def forget(self) -> None:
-        """Remove the images from the engine, so that a service's build has to pull them."""
+        """Remove the images from the engine, so that the build of a service pulls them."""
         tags = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", self.name).splitlines()
         docker("image", "rm", "--force", *tags, check=False)
 
     def publish(self) -> None:
+        """Push the images to the registry, then remove them from the engine."""
         self.make("push")
         self.forget()
