@@ -24,7 +24,7 @@ NAMES = (
     "base",
 )
 # The files that the template owns, by shell pattern.
-FILES = ("Dockerfile", ".dockerignore", "docker-*", "docker/*", "Makefile", ".devcontainer/*")
+FILES = ("Dockerfile", ".dockerignore", "docker-*", "docker/*", "Makefile", ".hadolint.yaml", ".devcontainer/*")
 
 
 def main() -> None:
