@@ -139,9 +139,7 @@ def test_a_service_that_hangs_is_unhealthy_and_the_reason_is_on_record(faulty: S
     [("PORT", "0"), ("PORT", "many"), ("LOG_LEVEL", "loud")],
 )
 def test_a_bad_setting_ends_the_start_with_one_clear_line(default: Service, name: str, value: str):
-    result = default.sandbox(
-        *default.start_command, user="10001", options=("--env", f"{name}={value}"), check=False
-    )
+    result = default.sandbox(*default.start_command, user="10001", options=("--env", f"{name}={value}"), check=False)
     assert result.returncode == 1
     assert name in (result.stdout + result.stderr).strip().splitlines()[-1], result
 
