@@ -82,9 +82,9 @@ def test_an_edit_survives_the_update_and_nothing_conflicts(
 
 def template_files(project: Path, kind: str) -> dict[str, bytes]:
     """Return the files that the template owns, by path."""
-    users = (
-        ("README.md",) if kind == "base-image" else ("README.md", "pyproject.toml", "requirements", "src/", "tests/")
-    )
+    users = ["README.md"]
+    if kind == "service":
+        users += ["pyproject.toml", "requirements", "src/", "tests/"]
     return {path: content for path, content in files(project).items() if not path.startswith((".git/", *users))}
 
 
@@ -97,11 +97,11 @@ def test_an_update_gives_what_a_fresh_copy_gives(template: Path, tmp_path: Path,
     kind = UPDATED[name].get("kind", "service")
     project = generate_release(template, tmp_path / "project", released()[-1], UPDATED[name])
     recorded = yaml.safe_load((project / ".copier-answers.yml").read_text())
-    layout = {} if kind == "base-image" else {"layout": recorded.get("layout", 1)}
+    answers = UPDATED[name]
+    if kind == "service":
+        answers = answers | {"service_name": recorded["service_name"], "layout": recorded.get("layout", 1)}
     update(project)
-    fresh = generate_from(
-        template, tmp_path / "fresh", CURRENT, **{"service_name": "project"} | UPDATED[name], **layout
-    )
+    fresh = generate_from(template, tmp_path / "fresh", CURRENT, **answers)
     assert template_files(project, kind) == template_files(fresh, kind)
 
 
@@ -109,8 +109,9 @@ def test_an_update_gives_what_a_fresh_copy_gives(template: Path, tmp_path: Path,
 def test_a_service_moves_to_the_new_layout_by_one_answer(template: Path, tmp_path: Path, name: str):
     project = generate_release(template, tmp_path / "project", released()[-1], UPDATED[name])
     before = files(project / "src")
+    service_name = yaml.safe_load((project / ".copier-answers.yml").read_text())["service_name"]
     update(project, layout=2)
-    fresh = generate_from(template, tmp_path / "fresh", CURRENT, **{"service_name": "project"} | UPDATED[name])
+    fresh = generate_from(template, tmp_path / "fresh", CURRENT, **UPDATED[name] | {"service_name": service_name})
     assert template_files(project, "service") == template_files(fresh, "service")
     assert files(project / "src") == before
 
