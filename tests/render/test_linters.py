@@ -40,7 +40,7 @@ def test_hadolint(outputs: Path):
 
 
 def test_docker_build_check(engine: None, outputs: Path):
-    # Not every base is at hand where no registry is, and a check runs nothing of it.
+    # A check runs nothing of the base image, so one that exists can replace those that cannot be pulled.
     stand_in = "docker-image://python:3.13-slim-trixie"
     for dockerfile in each(outputs, "Dockerfile"):
         bases = re.findall(r"^FROM ([^$\s]+:\S+)", dockerfile.read_text(), re.MULTILINE)
@@ -132,7 +132,7 @@ def test_ruff(outputs: Path):
         run(TOOLS / "ruff", "format", "--no-cache", "--check", folder)
 
 
-def test_make_lists_its_verbs(outputs: Path):
+def test_make_lists_its_commands(outputs: Path):
     for makefile in each(outputs, "Makefile", SERVICES | BASE_IMAGES):
         result = run("make", "--no-print-directory", "help", cwd=makefile.parent)
         assert {line.split()[0] for line in result.stdout.splitlines()} >= {"build", "test", "release"}
