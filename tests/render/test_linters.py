@@ -50,7 +50,7 @@ def test_hadolint_still_checks_what_is_not_suppressed(outputs: Path, tmp_path: P
 
 
 def test_docker_build_check(engine: None, outputs: Path):
-    # Not every base is at hand where no registry is, and a check runs nothing of it.
+    # A check runs nothing of the base image, so one that exists can replace those that cannot be pulled.
     stand_in = "docker-image://python:3.13-slim-trixie"
     for dockerfile in each(outputs, "Dockerfile"):
         bases = re.findall(r"^FROM ([^$\s]+:\S+)", dockerfile.read_text(), re.MULTILINE)
