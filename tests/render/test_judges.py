@@ -28,8 +28,9 @@ def each(outputs: Path, pattern: str, of: Collection[str] = MATRIX) -> list[Path
 def test_hadolint(outputs: Path):
     label = "org.opencontainers.image.version:semver"
     run(TOOLS / "hadolint", "--require-label", label, *each(outputs, "Dockerfile", LAYOUTS))
-    # A base image has two stages that are shipped beside many that are not.
-    run(TOOLS / "hadolint", *each(outputs, "Dockerfile", BASE_IMAGES))
+    # hadolint reads .hadolint.yaml from the folder in which it runs.
+    for dockerfile in each(outputs, "Dockerfile", BASE_IMAGES):
+        run(TOOLS / "hadolint", dockerfile, cwd=dockerfile.parent)
 
 
 def test_docker_build_check(engine: None, outputs: Path):
@@ -42,21 +43,24 @@ def test_docker_build_check(engine: None, outputs: Path):
 
 
 def test_trivy(outputs: Path):
-    result = run(TOOLS / "trivy", "config", "--skip-check-update", "--quiet", "--format", "json", outputs, check=False)
-    report = json.loads(result.stdout)["Results"]
-    read = [entry for entry in report if entry["Type"] == "dockerfile"]
-    assert len(read) == len(MATRIX)
-    assert [entry["Misconfigurations"] for entry in report if "Misconfigurations" in entry] == []
+    command = (TOOLS / "trivy", "config", "--skip-check-update", "--quiet", "--format", "json")
+    # Trivy reads .trivyignore from the folder in which it runs.
+    reports = [run(*command, ".", cwd=outputs / name, check=False).stdout for name in BASE_IMAGES]
+    reports.append(run(*command, "--skip-dirs", "base*", outputs, check=False).stdout)
+    entries = [entry for report in reports for entry in json.loads(report)["Results"]]
+    assert [entry["Type"] for entry in entries].count("dockerfile") == len(MATRIX)
+    assert [entry["Misconfigurations"] for entry in entries if "Misconfigurations" in entry] == []
 
 
 def test_checkov(outputs: Path):
-    result = run(
-        CHECKOV, "--directory", outputs, "--compact", "--quiet", "--skip-download", "--output", "json", check=False
-    )
-    report = json.loads(result.stdout)
-    for entry in report if isinstance(report, list) else [report]:
-        assert entry["summary"]["passed"] > 0
-        assert entry["results"]["failed_checks"] == []
+    command = (CHECKOV, "--compact", "--quiet", "--skip-download", "--output", "json")
+    layouts = [word for name in LAYOUTS for word in ("--directory", outputs / name)]
+    # Checkov reads .checkov.yaml from the folder that it checks.
+    for arguments in (layouts, *(("--directory", outputs / name) for name in BASE_IMAGES)):
+        report = json.loads(run(*command, *arguments, check=False).stdout)
+        for entry in report if isinstance(report, list) else [report]:
+            assert entry["summary"]["passed"] > 0
+            assert entry["results"]["failed_checks"] == []
 
 
 def test_compose_lint(outputs: Path):
