@@ -107,6 +107,13 @@ def test_the_base_passes_the_tests_of_its_own_structure(base: BaseImage):
     base.forget()
 
 
+def test_a_build_with_a_wrong_python_version_ends_and_names_the_right_one(base: BaseImage):
+    options = ("--target", "files", "--build-arg", "PYTHON_VERSION=3.13.999")
+    refused = run("docker", "build", *options, base.project, check=False)
+    assert refused.returncode
+    assert "PYTHON_VERSION is '3.13.999', but the python:3.13 image has 3.13." in refused.stderr
+
+
 def test_the_interpreter_of_a_distroless_service_is_whole(distroless: Service, tmp_path: Path):
     script = tmp_path / "whole.py"
     script.write_text(WHOLE)

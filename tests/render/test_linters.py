@@ -75,21 +75,14 @@ def test_trivy(outputs: Path):
 
 
 def test_checkov(outputs: Path):
-    result = run(
-        require(CHECKOV),
-        "--directory",
-        outputs,
-        "--compact",
-        "--quiet",
-        "--skip-download",
-        "--output",
-        "json",
-        check=False,
-    )
-    report = json.loads(result.stdout)
-    for entry in report if isinstance(report, list) else [report]:
-        assert entry["summary"]["passed"] > 0
-        assert entry["results"]["failed_checks"] == []
+    command = (require(CHECKOV), "--compact", "--quiet", "--skip-download", "--output", "json")
+    layouts = [word for name in LAYOUTS for word in ("--directory", outputs / name)]
+    # Checkov reads .checkov.yaml from the folder that it checks.
+    for arguments in (layouts, *(("--directory", outputs / name) for name in BASE_IMAGES)):
+        report = json.loads(run(*command, *arguments, check=False).stdout)
+        for entry in report if isinstance(report, list) else [report]:
+            assert entry["summary"]["passed"] > 0
+            assert entry["results"]["failed_checks"] == []
 
 
 def test_compose_lint(outputs: Path):
