@@ -1,4 +1,4 @@
-"""The questions as a user sees them: at a terminal of 80 columns, answered by keyboard, with wrong answers in between."""
+"""The questions as a user sees them: at a terminal of 80 columns, with wrong answers in between."""
 
 import sys
 from collections.abc import Callable
