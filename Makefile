@@ -4,7 +4,7 @@ bin = .venv/bin
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: .venv/.installed ## Generate a service, build it, run it as in production, and call it
@@ -33,6 +33,10 @@ lock: .venv/.installed ## Re-resolve all requirements (ARGS=--upgrade for newer 
 .PHONY: expected
 expected: .venv/.installed ## Write tests/render/expected, the outputs whose changes are reviewed
 	$(bin)/python -m testing.expected
+
+.PHONY: cookiecutter
+cookiecutter: .venv/.installed ## Write cookiecutter.json from the questions
+	$(bin)/python scripts/cookiecutter_json.py
 
 .PHONY: bench
 bench: .venv/.installed ## Measure size, start and rebuild against other layouts

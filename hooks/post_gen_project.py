@@ -1,9 +1,9 @@
-"""Hand the answers to Copier, which fills the folder that cookiecutter has made.
+"""Let Copier generate the project in the folder that cookiecutter made.
 
-So the project is what `copier copy` makes of the same template and the same answers, and
-`copier update` works on it. cookiecutter renders this file (the line at its end holds the
-answers) and runs it in the new folder. It needs what cookiecutter itself needs, no more:
-Copier may be in the same environment, or be a command of its own.
+The project is the same as from `copier copy` with these answers, and `copier update` works in it.
+cookiecutter renders this file (its last line then holds the answers) and runs it in the new
+folder. The file imports only what cookiecutter itself depends on: Copier may be installed in the
+same environment, or as a separate command.
 """
 
 import json
@@ -22,16 +22,16 @@ from urllib.parse import unquote
 import jinja2
 import yaml
 
-SHELL = ".filled-by-copier"
+PLACEHOLDER = ".filled-by-copier"
 ANSWERS_FILE = ".copier-answers.yml"
 
 
-class Refusal(Exception):
-    """Why there will be no project, in a sentence."""
+class RefusalError(Exception):
+    """No project can be generated; the message says why."""
 
 
 def questions(template: Path) -> dict[str, dict[str, Any]]:
-    """The template's questions, asked or computed, in Copier's order."""
+    """Return the questions of the template, asked or computed, in Copier's order."""
 
     class Loader(yaml.SafeLoader):
         pass
@@ -47,9 +47,10 @@ def questions(template: Path) -> dict[str, dict[str, Any]]:
 
 
 def relevant(questions: dict[str, dict[str, Any]], answers: dict[str, Any]) -> dict[str, Any]:
-    """The answers to the questions that Copier would have asked.
+    """Return the answers that count for this project: those whose question has a true `when`.
 
-    cookiecutter asks them all, and Copier would believe, and check, what it is given.
+    cookiecutter asks every question, and Copier validates every answer that it is given. The
+    question key `ask` is not considered: it decides what Copier asks, not what counts.
     """
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
     relevant: dict[str, Any] = {}
@@ -59,17 +60,19 @@ def relevant(questions: dict[str, dict[str, Any]], answers: dict[str, Any]) -> d
         return environment.from_string(value).render(known) if isinstance(value, str) else value
 
     for name, question in questions.items():
-        asked = name in answers and str(render(question.get("when", True))).lower() not in ("", "false", "no", "0")
-        if asked:
+        counts = name in answers and str(render(question.get("when", True))).lower() not in ("", "false", "no", "0")
+        if counts:
             value = answers[name]
             if question.get("multiselect"):
                 value = [item.strip(" '\"") for item in value.strip(" []").split(",") if item.strip()]
             relevant[name] = value
         else:
-            # Copier takes the default. Where that needs one of Copier's own filters, no `when` may need it.
-            value = None
-            with suppress(jinja2.TemplateError):
+            # Copier computes the default. Some need Copier's own filters or files of the template; a
+            # `when` that uses such a value fails here with the name of the question.
+            try:
                 value = render(question.get("default"))
+            except (jinja2.TemplateError, TypeError):
+                continue
         if isinstance(value, str) and question.get("type", "str") != "str":
             with suppress(yaml.YAMLError):
                 value = yaml.safe_load(value)
@@ -78,47 +81,49 @@ def relevant(questions: dict[str, dict[str, Any]], answers: dict[str, Any]) -> d
 
 
 def source(cookiecutter: dict[str, Any]) -> str:
-    """The template, as Copier names it: what cookiecutter was given, wherever it may have been cloned to."""
+    """Return the template as Copier names it: what the user gave to cookiecutter, not the clone."""
     template = cookiecutter["_template"]
     if template.endswith(".zip"):
-        raise Refusal(
+        raise RefusalError(
             "Copier cannot update from a zip file: give the path or the URL of the template's Git repository."
         )
     if template.startswith(("gh:", "gl:")):
         return template
     if re.match(r"(git\+)?\w+://|git\+|[\w.-]+@[\w.-]+:", template):
         return repository(template)
-    # A relative path would hold for Copier in this very folder alone, and not for `copier update` in the project.
-    path = Path(cookiecutter["__start"], template)
+    # `copier update` runs in the project, where a relative path would name another folder.
+    path = Path(cookiecutter["__working_directory"], template)
     if (path / "copier.yml").is_file():
         return template if Path(template).is_absolute() else str(path.resolve())
-    # An abbreviation of the user's own, or the name of a template that cookiecutter cloned before.
+    # An abbreviation from the user's configuration, or the name of a template that cookiecutter cloned before.
     command = ["git", "-C", cookiecutter["_repo_dir"], "remote", "get-url", "origin"]
     origin = subprocess.run(command, capture_output=True, text=True).stdout.strip()
     if not origin:
-        raise Refusal(f"Where {template} comes from cannot be told: give the template's absolute path or its URL.")
+        raise RefusalError(
+            f"{template} has no Git remote that Copier could update from: give the path or the URL of the repository."
+        )
     return origin if Path(origin).is_absolute() else repository(origin)
 
 
 def repository(url: str) -> str:
-    """A URL that Copier, too, takes for that of a Git repository."""
+    """Return the URL in a form that Copier recognises as the URL of a Git repository."""
     url = url.rstrip("/")
     known = url.startswith(("git@", "git+", "git://", "https://github.com/", "https://gitlab.com/"))
     return url if known or url.endswith(".git") else f"git+{url}"
 
 
 def fill(folder: Path, cookiecutter: dict[str, Any]) -> None:
-    """Have Copier fill `folder`."""
-    (folder / SHELL).unlink(missing_ok=True)
+    """Let Copier generate the project in `folder`."""
+    (folder / PLACEHOLDER).unlink(missing_ok=True)
     if (folder / ANSWERS_FILE).exists():
-        raise Refusal(f"{folder} is a generated project already: run `copier update` in it.")
+        raise RefusalError(f"{folder} is a generated project already: run `copier update` in it.")
     answers = relevant(questions(Path(cookiecutter["_repo_dir"])), cookiecutter)
     copier = [sys.executable, "-m", "copier"] if find_spec("copier") else [shutil.which("copier") or "copier"]
     options = ["--defaults"]
     if cookiecutter["_checkout"]:
         options.append(f"--vcs-ref={cookiecutter['_checkout']}")
     if any(folder.iterdir()):
-        options.append("--skip=*")  # cookiecutter --overwrite-if-exists: what was there stays as it was
+        options.append("--skip=*")  # cookiecutter --overwrite-if-exists: keep the files that are there
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch, "answers.yml")
         data.write_text(yaml.safe_dump(answers), encoding="utf-8")
@@ -131,12 +136,12 @@ def fill(folder: Path, cookiecutter: dict[str, Any]) -> None:
             errors="replace",
         )
     if result.returncode:
-        raise Refusal(reason(result.stderr))
+        raise RefusalError(reason(result.stderr))
     sys.stderr.write(result.stderr)
 
 
 def reason(stderr: str) -> str:
-    """What Copier says in the end, without the traceback that may lead there."""
+    """Return the last message of Copier, without the traceback before it."""
     stderr = re.sub(r"\x1b\[[\d;]*m", "", stderr)
     *_, last = re.split(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n)+", stderr, flags=re.MULTILINE)
     if last != stderr:
@@ -144,19 +149,11 @@ def reason(stderr: str) -> str:
     return last.strip()
 
 
-def forget(template: Path) -> None:
-    """Remove the copy of the template that cookiecutter made for its hooks, and forgets where one fails."""
-    copy = template.resolve().parent
-    if copy.name.startswith("cookiecutter") and copy.parent == Path(tempfile.gettempdir()).resolve():
-        shutil.rmtree(copy, ignore_errors=True)
-
-
 def main(cookiecutter: dict[str, Any]) -> None:
-    Path(__file__).unlink()  # the rendered copy of this file, which cookiecutter forgets too
+    Path(__file__).unlink()  # cookiecutter does not remove its rendered copy of this file
     try:
         fill(Path.cwd(), cookiecutter)
-    except Refusal as refusal:
-        forget(Path(cookiecutter["_repo_dir"]))
+    except RefusalError as refusal:
         sys.exit(str(refusal))
 
 

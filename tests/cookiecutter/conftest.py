@@ -53,8 +53,7 @@ def released(home: Path, template: Path) -> Path:
     released = home / "released"
     shutil.copytree(template, released)
     for tag, line in {"1.0.0": "/from-1/\n", "2.0.0": "/new-in-2/\n", "draft": "/not-released-yet/\n"}.items():
-        (ignored,) = (released / "template").glob("*.gitignore*")
-        with ignored.open("a") as file:
+        with (released / "template" / "{{ for_starters }}" / ".gitignore.jinja").open("a") as file:
             file.write(line)
         commit(released)
         git(released, "tag", tag)

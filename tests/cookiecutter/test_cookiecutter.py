@@ -1,4 +1,4 @@
-"""The front door for cookiecutter: the same questions, the same project, the same refusals."""
+"""cookiecutter asks the same questions as Copier, generates the same project, and refuses the same answers."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 import yaml
 from copier import run_copy
 
-import expected
+from scripts import cookiecutter_json
 from testing import ROOT
 from testing.answers import MATRIX
 from testing.git import commit
@@ -24,7 +24,7 @@ CASES = MATRIX | {kind: answers for kind, answers in KINDS.items() if kind in qu
 
 
 def typed(answers: dict[str, Any]) -> dict[str, Any]:
-    """The answers as one types them where cookiecutter asks."""
+    """Return the answers as a user types them in cookiecutter."""
     return {name: ", ".join(value) if isinstance(value, list) else value for name, value in answers.items()}
 
 
@@ -38,7 +38,7 @@ def cookiecutter(*arguments: str | Path, **options: Any) -> subprocess.Completed
 
 
 def bake(folder: Path, *arguments: str | Path, **options: Any) -> Path:
-    """The project that cookiecutter makes in `folder`, of the default answers but for what is given."""
+    """Generate a project in `folder` by cookiecutter, with its defaults for what is not given; return it."""
     result = cookiecutter("--no-input", "--output-dir", folder, *arguments, **options)
     assert result.returncode == 0, result.stdout + result.stderr
     (project,) = folder.iterdir()
@@ -46,7 +46,9 @@ def bake(folder: Path, *arguments: str | Path, **options: Any) -> Path:
 
 
 def copy(folder: Path, template: str | Path, ref: str | None = None, **answers: Any) -> Path:
-    """The project that Copier makes."""
+    """Generate the same project by Copier; return it."""
+    # Copier's default is the folder's name, which cookiecutter does not know before it asks.
+    answers = {"service_name": "hello-service"} | answers
     run_copy(str(template), folder, answers, vcs_ref=ref, defaults=True, quiet=True)
     return folder
 
@@ -56,64 +58,68 @@ def same(one: Path, other: Path) -> None:
     assert modes(one) == modes(other)
 
 
-def test_the_questions_are_copiers():
-    command = "python tests/cookiecutter/expected.py >cookiecutter.json"
-    assert (ROOT / "cookiecutter.json").read_text(encoding="utf-8") == expected.expected(), (
-        f"to write it anew: {command}"
+def test_cookiecutter_json_is_up_to_date():
+    assert (ROOT / "cookiecutter.json").read_text(encoding="utf-8") == cookiecutter_json.content(), (
+        "the questions have changed: run `make cookiecutter`"
     )
 
 
 def test_every_question_is_asked_in_copiers_words_and_with_its_default():
-    door = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
-    asked = {name: question for name, question in questions().items() if question.get("when", True) is not False}
-    assert {name for name in door if not name.startswith("_")} == asked.keys() == door["__prompts__"].keys()
-    for name, question in asked.items():
-        prompt = door["__prompts__"][name]
-        assert (prompt if isinstance(prompt, str) else prompt["__prompt__"]).startswith(question["help"])
-        if isinstance(door[name], list):
-            choices = question["choices"]
-            assert set(door[name]) == set(choices.values() if isinstance(choices, dict) else choices)
-            assert door[name][0] == question["default"]
-
-
-def test_a_rendered_default_keeps_its_meaning():
-    questions = {
-        "name": {"default": "an-app"},
-        "package": {"default": "{{ name | replace('-', '_') }}", "when": False},
-        "command": {"default": "python -m {{ package }} {{ package.name ~ name.upper() }} name"},
+    document = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+    asked = {
+        name: question
+        for name, question in questions().items()
+        if question.get("when", True) is not False and question.get("ask", True) is not False and name != "customize"
     }
-    assert expected.default("command", questions) == (
-        "python -m {{ (cookiecutter.name | replace('-', '_')) }}"
-        " {{ (cookiecutter.name | replace('-', '_')).name ~ cookiecutter.name.upper() }} name"
-    )
+    assert {name for name in document if not name.startswith("_")} == asked.keys() == document["__prompts__"].keys()
+    for name, question in asked.items():
+        prompt = document["__prompts__"][name]
+        text = prompt if isinstance(prompt, str) else prompt["__prompt__"]
+        lines = [line.strip() for line in text.splitlines()]
+        assert lines[: question["help"].count("\n") + 1] == [line.strip() for line in question["help"].splitlines()]
+        if "placeholder" in question:
+            assert f"Example: {question['placeholder']}" in lines
+        assert "{" not in json.dumps(list(prompt.values()) if isinstance(prompt, dict) else prompt)
+        assert not any(line in ("Only for .", "Example:") or len(line) > 76 for line in lines)
+        if isinstance(document[name], list):
+            choices = question["choices"]
+            assert set(document[name]) == set(choices.values() if isinstance(choices, dict) else choices)
+            assert document[name][0] == question["default"]
 
 
-def test_answers_count_where_copier_would_have_asked():
+def test_no_template_expression_reaches_into_python():
+    assert "__globals__" not in (ROOT / "cookiecutter.json").read_text()
+
+
+def test_answers_count_if_their_condition_holds_whether_copier_asks_or_not():
     questions = {
         "kind": {"choices": ["a", "b"], "default": "a"},
         "framework": {"choices": ["x", "y"], "default": "x", "when": "{{ kind == 'a' }}"},
         "quick": {"type": "bool", "default": "{{ framework == 'x' }}", "when": False},
-        "targets": {"multiselect": True, "choices": ["c", "k"], "default": ["c"]},
-        "count": {"type": "int", "default": 1, "when": "{{ quick and 'k' in targets }}"},
-        "copiers": {"default": "{{ kind | a_filter_of_copiers }}", "when": False},
+        "targets": {"multiselect": True, "choices": ["c", "k"], "default": ["c"], "ask": "{{ quick }}"},
+        "count": {"type": "int", "default": 1, "when": "{{ quick and 'k' in targets }}", "ask": False},
+        # Defaults that Copier alone can compute.
+        "filtered": {"default": "{{ kind | a_filter_of_copiers }}", "when": False},
+        "included": {"default": "{% from 'checks.jinja' import check %}{{ check() }}", "ask": False},
+        "external": {"default": "{{ _external_data.recorded }}", "ask": "{{ _copier_conf.dst_path }}"},
         "name": {"default": "", "when": "{{ count > 1 }}"},
     }
     answers = {"kind": "b", "framework": "y", "targets": "[c, 'k']", "count": "2", "name": "on"}
-    relevant = expected.hook().relevant
+    relevant = cookiecutter_json.hook().relevant
     assert relevant(questions, answers) == {"kind": "b", "targets": ["c", "k"], "count": "2", "name": "on"}
     assert relevant(questions, answers | {"kind": "a"}) == {"kind": "a", "framework": "y", "targets": ["c", "k"]}
     assert relevant(questions, answers | {"targets": ""}) == {"kind": "b", "targets": []}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_project_is_the_one_that_copier_makes(cookies, template: Path, tmp_path: Path, name: str):
+def test_the_project_is_the_same_as_copiers(cookies, template: Path, tmp_path: Path, name: str):
     result = cookies.bake(extra_context=typed(CASES[name]), template=str(template))
     assert result.exit_code == 0, result.exception
     same(result.project_path, copy(tmp_path / "project", template, **CASES[name]))
     assert result.project_path.name == result.context["__project"]
 
 
-def test_answers_to_questions_that_copier_would_not_ask_count_for_nothing(template: Path, tmp_path: Path):
+def test_answers_that_do_not_count_are_dropped(template: Path, tmp_path: Path):
     project = bake(tmp_path / "a", template, "kind=base-image", "port=80", "service_name=../..", "registry=example.com")
     assert project.name == "python-base"
     same(project, copy(tmp_path / "b", template, kind="base-image", registry="example.com"))
@@ -121,12 +127,13 @@ def test_answers_to_questions_that_copier_would_not_ask_count_for_nothing(templa
 
 def test_it_asks_for_the_answers(template: Path, tmp_path: Path):
     def answers(**given: str) -> str:
-        return "".join(given.get(name, "") + "\n" for name in expected.asked(expected.hook().questions(ROOT)))
+        return "".join(given.get(name, "") + "\n" for name in cookiecutter_json.asked())
 
     wanted = {"service_name": "orders", "description": "It's [quick]: ä", "bytecode": "n"}
     result = cookiecutter("--output-dir", tmp_path / "a", template, input=answers(**wanted))
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "[only where kind is service]" in result.stdout
+    assert "\n    Names separated by spaces or commas, or nothing.\n    Example: libpq-dev\n" in result.stdout
+    assert "\n    Only for existing services." in result.stdout
     same(tmp_path / "a" / "orders", copy(tmp_path / "b", template, **wanted))
 
 
@@ -179,8 +186,12 @@ def test_an_abbreviation_or_a_name_that_copier_does_not_know_becomes_the_url(
     answers = yaml.safe_load((project / ".copier-answers.yml").read_text())
     assert (answers["_commit"], answers["_src_path"]) == ("2.0.0", f"git+file://{home}/released")
     # cookiecutter has a clone now, which it would find by its name.
-    context = {"_template": "released", "__start": str(tmp_path), "_repo_dir": str(home / "cookiecutters" / "released")}
-    assert expected.hook().source(context) == f"git+file://{home}/released"
+    context = {
+        "_template": "released",
+        "__working_directory": str(tmp_path),
+        "_repo_dir": str(home / "cookiecutters" / "released"),
+    }
+    assert cookiecutter_json.hook().source(context) == f"git+file://{home}/released"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +210,7 @@ def test_an_abbreviation_or_a_name_that_copier_does_not_know_becomes_the_url(
 def test_copier_knows_the_url_for_one_of_git(given: str, known: str):
     from copier._vcs import get_repo
 
-    assert expected.hook().source({"_template": given}) == known
+    assert cookiecutter_json.hook().source({"_template": given}) == known
     assert get_repo(known)
 
 
@@ -249,7 +260,7 @@ def test_without_copier_it_says_how_to_get_it(template: Path, tmp_path: Path):
     (tmp_path / "there").mkdir()
     result = cookiecutter("--no-input", "--output-dir", tmp_path / "there", template, env=alone(tmp_path))
     assert result.returncode == 1
-    assert re.fullmatch(r"This template needs Copier .*`pipx install copier`.*\.\n", result.stderr)
+    assert re.fullmatch(r"This template needs Copier: .*`pipx install copier`.*\.\n", result.stderr)
     assert "Traceback" not in result.stdout
     assert not any((tmp_path / "there").iterdir()) and not any((tmp_path / "temporary").iterdir())
 
@@ -263,11 +274,11 @@ def test_copier_may_be_a_command_of_its_own(template: Path, tmp_path: Path):
     same(bake(tmp_path / "there", template, env=environment), copy(tmp_path / "project", template))
     result = cookiecutter("--no-input", "--output-dir", tmp_path, template, "port=80", env=environment)
     assert result.returncode == 1
-    assert result.stderr == "A port is a whole number from 1024 to 65535.\n"
+    assert result.stderr == "Use a number from 1024 to 65535.\n"
 
 
 def alone(folder: Path) -> dict[str, str]:
-    """An environment in which there is git, and no Copier, neither to import nor to run."""
+    """Return an environment with git, and without Copier as a module or as a command."""
     for name in ("bin", "temporary", "python"):
         (folder / name).mkdir()
     (folder / "bin" / "git").symlink_to(shutil.which("git"))
@@ -278,6 +289,18 @@ def alone(folder: Path) -> dict[str, str]:
     )
     places = {"bin": "PATH", "temporary": "TMPDIR", "python": "PYTHONPATH"}
     return os.environ | {variable: str(folder / name) for name, variable in places.items()}
+
+
+def test_cookiecutter_copies_nothing_but_the_project(template: Path, tmp_path: Path):
+    """A hook before the prompts would make cookiecutter copy the template, with all that is in its folder."""
+    (tmp_path / "temporary").mkdir()
+    large = tmp_path / "template"
+    shutil.copytree(template, large)
+    (large / ".venv").mkdir()
+    # cookiecutter cannot copy a named pipe: if it copies the folder, it fails.
+    os.mkfifo(large / ".venv" / "pipe")
+    bake(tmp_path / "there", large, env=os.environ | {"TMPDIR": str(tmp_path / "temporary")}, timeout=60)
+    assert not any((tmp_path / "temporary").iterdir())
 
 
 def test_no_name_is_illegal_on_windows():

@@ -1,4 +1,4 @@
-"""Answers: what is refused, and that refusing leaves nothing behind."""
+"""Answers: which ones are refused, and that a refused answer leaves nothing behind."""
 
 from pathlib import Path
 
@@ -10,18 +10,35 @@ from testing.template import copier, files, generate, questions
 
 NAMES = ["", "Hello", "1st", "hello_service", "-a", "a-", "a--b", "a b", "a" * 41, "a;b", "café", "a\n"]
 MODULES = ["json", "test", "class", "fastapi"]
+# YAML reads these as null or Booleans.
+WORDS = ["null", "true", "false", "yes", "no", "on", "off"]
 DESCRIPTIONS = ["", " a", "a ", "a\nb", 'a "b"', "a\\b", "$a", "`a`", "{{ a }}", "a" * 121]
 PORTS = ["0", "80", "1023", "65536", "-8000", "8000.5", "http", "", "8000 9000", "true"]
 PATHS = ["", "healthz", "/", "//", "/a b", "/a?b", "/a'b", '/a"b', "/a$b", "/a;b", "/readyz", "/docs", "/" + "a" * 60]
 MEMORY = ["", "lots", "256", "5m", "0g", "1.5g", "256k", "256mb", "-1g", "1g; true"]
 CPUS = ["0", "-1", "lots", "", "true", "2000", "0.5 1"]
 PIDS = ["0", "31", "-1", "many", "", "1.5", "99999"]
-PACKAGES = ["a;b", "$(id)", "a|b", "a&b", "`id`", "Libpq", "-y", "a\nRUN id", "ab=1", "ab'cd", 'ab"cd', "'ab'"]
+PACKAGES = [
+    "a;b",
+    "$(id)",
+    "a|b",
+    "a&b",
+    "`id`",
+    "Libpq",
+    "-y",
+    "a\nRUN id",
+    "ab=1",
+    "libpq-",
+    "libpq5 gcc-",
+    "ab'cd",
+    'ab"cd',
+    "'ab'",
+]
 REGISTRIES = ["UPPER.example.com", "a b", "https://registry.example.com", "a;b", "a/", "/a", "a//b", "a:b"]
 
 BASES = ["UPPER/base", "base:3.13", "base@sha256:00", "https://a/b", "a b", "a;b", "/base", "base/", ""]
 
-# A question that only some answers bring up, and those answers.
+# Questions that count for some answers only, and such answers.
 ASKED_WITH = {
     "base_image": {"base": "shared"},
     "flavor": {"base": "shared"},
@@ -52,9 +69,11 @@ BAD = {
     "heartbeat_file": ["heartbeat", "/tmp/../x", "/tmp/a b", "/", "/tmp/$X"],
     "base_image": BASES,
     "flavor": ["alpine"],
-    "image_name": ["", "Base", "a b", "a;b", "a/b", "a" * 41],
+    "image_name": ["", "Base", "a b", "a;b", "a/b", "a" * 41, *WORDS],
     "python_versions": [[], ["3.10"]],
-    "service_name": NAMES + MODULES,
+    "service_name": NAMES + WORDS + MODULES,
+    "package_name": ["", "Orders", "a-b", "1a", *MODULES],
+    "layout": ["0", "3"],
     "description": DESCRIPTIONS,
     "port": PORTS,
     "health_path": PATHS,
@@ -80,13 +99,20 @@ def test_a_bad_answer_is_refused_and_nothing_is_written(tmp_path: Path, question
     if not str(refusal.value).startswith("Invalid choice"):  # Copier's own sentence
         _, _, sentence = str(refusal.value).partition(f"Validation error for question '{question}': ")
         assert sentence.endswith(".") and "\n" not in sentence, refusal.value
+        assert len(str(refusal.value)) < 80, "a terminal of 80 columns cuts the refusal"
 
 
-def test_the_command_line_refuses_in_one_sentence_with_a_non_zero_status(tmp_path: Path):
+@pytest.mark.parametrize("name", WORDS)
+def test_an_existing_service_is_not_called_by_a_word_that_yaml_reads_as_no_text(tmp_path: Path, name: str):
+    with pytest.raises(ValueError, match="YAML does not read that as text"):
+        generate(tmp_path / "project", source="existing", service_name=name)
+
+
+def test_the_command_line_ends_with_the_refusal_and_a_non_zero_status(tmp_path: Path):
     project = tmp_path / "project"
     result = copier("copy", "--defaults", "--vcs-ref=HEAD", "-d", "port=80", ROOT, project)
     assert result.returncode == 1
-    assert result.stderr.strip().endswith("A port is a whole number from 1024 to 65535."), result.stderr
+    assert result.stderr.strip().endswith("Use a number from 1024 to 65535."), result.stderr
     assert not project.exists()
 
 
@@ -124,7 +150,7 @@ def test_the_names_that_are_taken_are_those_of_pythons_own_modules(tmp_path: Pat
     import keyword
     import sys
 
-    taken = (ROOT / "includes" / "taken-names.txt").read_text().split()
+    taken = (ROOT / "questions" / "taken-names.txt").read_text().split()
     modules = {name for name in sys.stdlib_module_names if name[0] != "_" and name.islower()}
     assert modules | {name for name in keyword.kwlist if name.islower()} <= set(taken)
 
@@ -139,7 +165,7 @@ def test_every_free_answer_has_a_validator():
 
 
 def test_a_framework_is_refused_for_a_service_that_exists_already(tmp_path: Path):
-    with pytest.raises(ValueError, match="keeps its own"):
+    with pytest.raises(ValueError, match="Only a starter has a framework"):
         generate(tmp_path / "project", source="existing", framework="flask")
     assert not (tmp_path / "project").exists()
 
@@ -162,5 +188,5 @@ def test_a_start_command_becomes_the_words_that_a_shell_would_make_of_it(tmp_pat
 
 @pytest.mark.parametrize("name", ["auth", "static", "sessions"])
 def test_a_name_that_django_uses_is_refused(tmp_path: Path, name: str):
-    with pytest.raises(ValueError, match="would hide"):
+    with pytest.raises(ValueError, match="A Python module has that name"):
         generate(tmp_path / "project", framework="django", service_name=name)
