@@ -1,51 +1,63 @@
-# The verbs of this repository; `make` alone lists them. Each sets up what it needs.
+# The commands of this repository; `make` lists them. Each one installs what it needs.
 
 bin = .venv/bin
 
 .PHONY: help
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand --tabs=10
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: .venv/.installed ## Generate a service, build it, run it as in production, and call it
-	@scripts/demo
+	@$(bin)/python -m testing.demo
 
+# Only `make test` without ARGS installs checkov and Renovate: few tests need them, and they are large.
 .PHONY: test
-test: .venv/.installed .venv-checkov/.installed .renovate/.installed ## Run the tests (ARGS="tests/render -k NAME")
-	$(bin)/pytest --numprocesses auto --dist loadgroup $(ARGS)
+test: .venv/.installed $(if $(ARGS),,tools) ## Run the tests (ARGS="tests/render -k NAME" for some of them)
+	$(bin)/pytest --numprocesses auto --dist loadgroup $(if $(ARGS),$(ARGS),--cov)
+
+.PHONY: tools
+tools: .venv-checkov/.installed .renovate/.installed ## Install checkov and Renovate, which some tests need
 
 .PHONY: lint
-lint: lint-python lint-shell lint-yaml lint-workflows ## Check this repository's own files
+lint: lint-python lint-types lint-shell lint-yaml lint-workflows ## Check this repository's own files
 
 .PHONY: lock
-lock: .venv/.installed ## Lock the requirements again (ARGS=--upgrade for newer versions)
+lock: .venv/.installed ## Re-resolve all requirements (ARGS=--upgrade for newer versions)
 	scripts/lock $(ARGS)
+
+.PHONY: expected
+expected: .venv/.installed ## Write tests/render/expected, the outputs whose changes are reviewed
+	$(bin)/python -m testing.expected
 
 .PHONY: bench
 bench: .venv/.installed ## Measure size, start and rebuild against other layouts
-	$(bin)/python bench/run $(ARGS)
+	$(bin)/python -m bench.layouts $(ARGS)
 
 .PHONY: fleet
-fleet: .venv/.installed ## Services and their template: ARGS="status ~/services", ARGS="update ~/services"
-	@scripts/fleet $(ARGS)
+fleet: .venv/.installed ## Compare or update many services (ARGS="status ~/services")
+	@$(bin)/python -m fleet $(ARGS)
 
 .PHONY: release
-release: ## Check, commit and tag a release (VERSION=1.2.3)
+release: .venv/.installed ## Check, commit and tag a release (VERSION=1.2.3)
 	@scripts/release
 
 .PHONY: clean
-clean: ## Remove what the other verbs made here
-	rm -rf build .venv .venv-checkov .renovate .pytest_cache .ruff_cache
+clean: ## Remove everything that the other commands created here
+	rm -rf build dist .venv .venv-checkov .renovate .pytest_cache .ruff_cache .mypy_cache *.egg-info .coverage
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# The parts of `lint`, which .pre-commit-config.yaml calls one by one.
+# The parts of `make lint`, which .pre-commit-config.yaml calls one by one.
 
 .PHONY: lint-python
 lint-python: .venv/.installed
 	$(bin)/ruff check
 	$(bin)/ruff format --check
 
-# The templates' own scripts too, but for those that must be rendered first.
+.PHONY: lint-types
+lint-types: .venv/.installed
+	$(bin)/mypy
+
+# Includes the scripts of the templates, except those that must be rendered first.
 .PHONY: lint-shell
 lint-shell: .venv/.installed
 	git grep --untracked -lIE '^#!.*[/ ](ba|da)?sh$$' -- ':!*.jinja' ':!*.md' ':!*.py' | xargs $(bin)/shellcheck --external-sources
@@ -66,7 +78,7 @@ lint-workflows: .venv/.installed
 .venv-checkov/.installed: requirements/checkov.txt requirements/dev.txt
 	scripts/venv .venv-checkov $<
 
-# Renovate's own validator. Without its scripts: they build native modules, which validating does without.
+# --ignore-scripts: the install scripts compile native modules that Renovate's validator does not use.
 renovate = 44.121.2
 .renovate/.installed: Makefile .venv/.installed
 	rm -rf .renovate && mkdir .renovate

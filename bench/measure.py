@@ -1,4 +1,4 @@
-"""What the measurements have in common."""
+"""What the measurements share."""
 
 import os
 import subprocess
@@ -6,9 +6,19 @@ import sys
 import time
 from pathlib import Path
 
+from testing.engine import EngineError, ensure_engine
+
+
+def use_engine() -> None:
+    """Reach a Docker Engine; exit with the reason if there is none."""
+    try:
+        ensure_engine()
+    except EngineError as error:
+        sys.exit(str(error))
+
 
 def docker(*arguments: str | Path) -> str:
-    """Run docker and return what it prints; where it fails, end with what it said."""
+    """Run docker; return its standard output. Exit with its error message if it fails."""
     result = subprocess.run(["docker", *map(str, arguments)], capture_output=True, text=True)
     if result.returncode:
         sys.exit(f"docker {' '.join(map(str, arguments))}\n{result.stderr[-4000:]}")
@@ -25,12 +35,7 @@ def build(folder: Path, image: str) -> float:
 
 
 def rebuild(folder: Path, source: str, image: str) -> float:
-    """Change the source file `source` of `folder`; return the seconds that the build then takes."""
+    """Change the file `source` of `folder`; return the seconds that the next build takes."""
     file = folder / source
     file.write_text(f"{file.read_text()}\n# changed at {time.time_ns()}\n")
     return build(folder, image)
-
-
-def size(image: str) -> int:
-    """The bytes of an image, as the engine reports them."""
-    return int(docker("image", "inspect", "--format", "{{.Size}}", image))

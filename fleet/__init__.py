@@ -1,5 +1,5 @@
-"""fleet: where many services stand against their template, and their updates, in one call.
+"""fleet: compare many services with their Copier template, and update them, in one call.
 
-Copier generates and merges, git clones and commits; this package finds the services, runs
-both for many at a time, and says what came of it.
+Copier generates and merges, git clones and commits. This package finds the services, runs both
+for several services at a time, and reports the result.
 """

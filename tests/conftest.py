@@ -1,24 +1,48 @@
-"""Fixtures that every kind of test shares."""
+"""What all tests share: isolation from the machine, and the engine."""
 
 import os
+import signal
+from pathlib import Path
 
 import pytest
-from support import start_engine
+
+from testing.engine import EngineError, ensure_engine
+from testing.git import isolate_git
+from testing.template import isolate_copier
+
+
+def pytest_configure() -> None:
+    # A shell starts background commands with SIGINT ignored, and child processes inherit that.
+    # Tests send SIGINT to children, so restore Python's own handler.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def isolated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keep the configuration of the user and of the machine away from git and Copier."""
+    folder = tmp_path_factory.mktemp("isolated")
+    isolate_git(folder)
+    isolate_copier(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def engine() -> None:
-    """A Docker Engine that answers, started where there is none; the environment points to it.
+def engine(isolated: Path) -> None:
+    """Reach a Docker Engine, or start one.
 
-    Without one the test is skipped with the reason, or fails where REQUIRE_ENGINE is set.
+    If that is impossible, skip the test with the reason, or fail it if REQUIRE_ENGINE is set.
     """
-    if reason := start_engine():
-        (pytest.fail if os.environ.get("REQUIRE_ENGINE") else pytest.skip)(reason)
+    try:
+        ensure_engine()
+    except EngineError as error:
+        (pytest.fail if os.environ.get("REQUIRE_ENGINE") else pytest.skip)(str(error))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how much the update tests covered: releases and answers, and the edits made in each."""
+    """Print how much the update tests covered: releases, sets of answers, and edits."""
     reports = terminalreporter.getreports("passed")
     edits = [value for report in reports for key, value in report.user_properties if key == "updated with edits"]
     if edits:
-        terminalreporter.write_line(f"updated {len(edits)} projects (release x answers) with {sum(edits)} edits in all")
+        terminalreporter.write_line(
+            f"updated {len(edits)} projects (a release and a set of answers each) with {sum(edits)} edits in all"
+        )

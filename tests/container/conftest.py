@@ -1,4 +1,4 @@
-"""Services, generated, built and running, shared by the tests of a session."""
+"""Services that are generated, built and running, shared by the tests of a session."""
 
 import contextlib
 import functools
@@ -8,9 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from groups import STARTER_SERVICES, services
-from service import BaseImage, Service, eventually, free_port, get
-from support import generate
+
+from groups import FIXTURES, services
+from testing.answers import BUILT
+from testing.docker import free_port, get
+from testing.service import BaseImage, Service
+from testing.template import generate
+from testing.waiting import wait_until
 
 
 @pytest.fixture(scope="session")
@@ -20,28 +24,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def default(engine: None, folder: Path) -> Iterator[Service]:
-    """The service of the default answers, built."""
-    with Service(generate(folder / "default")) as service:
+    """Build the service of the default answers."""
+    with Service(generate(folder / "default", service_name="hello-service")) as service:
         service.build()
         yield service
 
 
 @pytest.fixture(scope="session")
 def least_usual(engine: None, folder: Path) -> Iterator[Service]:
-    """pip, no bytecode, a driver compiled from source, its library at run time; built."""
-    project = generate(
-        folder / "least-usual",
-        service_name="least-usual",
-        installer="pip",
-        bytecode=False,
-        build_packages="libpq-dev",
-        runtime_packages="libpq5",
-        port=9000,
-        health_path="/alive",
-        cpu_limit="0.5",
-        memory_limit="192m",
-        pids_limit=64,
-    )
+    """Build a service with every answer other than the default, and a driver that is compiled from source."""
+    project = generate(folder / "least-usual", **BUILT["least_usual"])
     with (project / "requirements.in").open("a") as requirements:
         requirements.write("psycopg2==2.9.10\n")
     with Service(project) as service:
@@ -52,7 +44,7 @@ def least_usual(engine: None, folder: Path) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def registry(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A registry on this machine, empty; its host and port."""
+    """Start an empty registry on this machine; return its host and port."""
     folder = tmp_path_factory.mktemp("registry")
     port = free_port()
     (folder / "config.yml").write_text(
@@ -61,7 +53,9 @@ def registry(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(["docker-registry", "serve", folder / "config.yml"], stdout=log, stderr=log)
     try:
-        eventually(lambda: get(f"http://127.0.0.1:{port}/v2/")[0] == 200)
+        wait_until(
+            "the registry answers", lambda: get(f"http://127.0.0.1:{port}/v2/")[0] == 200, (folder / "log").read_text
+        )
         yield f"127.0.0.1:{port}"
     finally:
         server.terminate()
@@ -70,23 +64,16 @@ def registry(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="session")
 def base(registry: str, folder: Path) -> Iterator[BaseImage]:
-    """The base image of the default answers, built, pushed, and gone from the engine: to be pulled."""
+    """Build the base image of the default answers and push it; services pull it."""
     with BaseImage(generate(folder / "base", kind="base-image", registry=registry)) as image:
         image.make("build")
         image.publish()
         yield image
 
 
-def standing_on(base: BaseImage, folder: Path, flavor: str) -> Path:
-    """A service on a flavor of the base, with a driver that is compiled from source."""
-    project = generate(
-        folder / flavor,
-        base="shared",
-        flavor=flavor,
-        base_image=base.name,
-        build_packages="libpq-dev",
-        runtime_packages="libpq5",
-    )
+def generate_on(base: BaseImage, folder: Path, flavor: str) -> Path:
+    """Generate a service on a flavor of the base image, with a driver that is compiled from source."""
+    project = generate(folder / flavor, **BUILT[flavor], base_image=base.name)
     with (project / "requirements.in").open("a") as requirements:
         requirements.write("psycopg2==2.9.10\n")
     return project
@@ -94,7 +81,7 @@ def standing_on(base: BaseImage, folder: Path, flavor: str) -> Path:
 
 @pytest.fixture(scope="session")
 def slim(base: BaseImage, folder: Path) -> Iterator[Service]:
-    with Service(standing_on(base, folder, "slim")) as service:
+    with Service(generate_on(base, folder, "slim")) as service:
         service.make("lock")
         service.build()
         yield service
@@ -102,7 +89,7 @@ def slim(base: BaseImage, folder: Path) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def distroless(base: BaseImage, folder: Path, slim: Service) -> Iterator[Service]:
-    with Service(standing_on(base, folder, "distroless")) as service:
+    with Service(generate_on(base, folder, "distroless")) as service:
         for lock in ("requirements.txt", "requirements-dev.txt"):
             shutil.copy(slim.project / lock, service.project / lock)
         service.build()
@@ -117,17 +104,17 @@ def service(request: pytest.FixtureRequest) -> Service:
 
 @pytest.fixture(scope="session")
 def built(request: pytest.FixtureRequest, engine: None, folder: Path) -> Iterator[Callable[[str], Service]]:
-    """Gives a service, by name, that is built, once.
+    """Return a function that builds a service by its name, once.
 
-    pytest ends a parametrized fixture at every change of its parameter: too soon for an image.
+    pytest ends a parametrized fixture at every change of its parameter, which would build again.
     """
     with contextlib.ExitStack() as stack:
 
         @functools.cache
         def build(name: str) -> Service:
-            if name not in STARTER_SERVICES:
+            if name in FIXTURES:
                 return request.getfixturevalue(name)
-            answers = STARTER_SERVICES[name]
+            answers = BUILT[name]
             if "base" in answers:
                 answers = answers | {"base_image": request.getfixturevalue("base").name}
             service = stack.enter_context(Service(generate(folder / name, service_name=f"{name}-service", **answers)))
@@ -137,8 +124,8 @@ def built(request: pytest.FixtureRequest, engine: None, folder: Path) -> Iterato
         yield build
 
 
-@pytest.fixture(scope="session", params=services("default", "slim", "distroless", *STARTER_SERVICES))
+@pytest.fixture(scope="session", params=services(*(name for name in BUILT if name != "least_usual")))
 def production(request: pytest.FixtureRequest, built: Callable[[str], Service]) -> Iterator[Service]:
-    """A service that runs as in production, and is healthy."""
+    """Start a service as in production; it is healthy."""
     with built(request.param).production() as service:
         yield service

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from service import Service, docker, eventually, get, inspect
-from support import ADOPTED, FIXTURES, adopt, files
+
+from testing.answers import ADOPTED
+from testing.docker import docker, get, inspect
+from testing.service import Service
+from testing.template import FIXTURES, adopt, files
+from testing.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("existing")
 
@@ -63,11 +67,11 @@ def test_a_consumer_without_a_port_is_unhealthy_once_its_heart_stops(engine: Non
         override.write_text(
             "services:\n  consumer:\n    healthcheck: {interval: 1s}\n    environment: {HEARTBEAT_MAX_AGE: '3'}\n"
         )
-        with service.apart(override) as consumer, consumer.production():
+        with service.second_stack(override) as consumer, consumer.production():
             assert "8000" not in json.dumps(inspect(consumer.container)["NetworkSettings"]["Ports"])
             process = consumer.python("print(open('/proc/1/task/1/children').read())").stdout.split()[0]
             consumer.python(f"import os, signal; os.kill({process}, signal.SIGSTOP)")
-            eventually(lambda: consumer.health == "unhealthy")
+            wait_until("it is unhealthy", lambda: consumer.health == "unhealthy", lambda: consumer.state)
             assert "/tmp/consumer.alive: last seen" in consumer.state["Health"]["Log"][-1]["Output"]
             consumer.python(f"import os, signal; os.kill({process}, signal.SIGCONT)")
 

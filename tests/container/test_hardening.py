@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from service import Service, docker, get, inspect, run
-from support import generate
+
+from testing.docker import docker, get, inspect
+from testing.process import run
+from testing.service import Service
+from testing.template import generate
 
 # Run inside: what the kernel says of the service's own process, and of the root and /tmp.
 FACTS = """
@@ -186,7 +189,7 @@ def test_the_token_comes_as_a_file_and_stays_out_of_the_environment(default: Ser
     token = tmp_path / "token"
     token.write_text("a-canary-of-a-token\n")
     token.chmod(0o444)
-    with default.apart(**{f"{default.prefix}_API_TOKEN_FILE": str(token)}) as service, service.production():
+    with default.second_stack(**{f"{default.prefix}_API_TOKEN_FILE": str(token)}) as service, service.production():
         read = "import pathlib; print(b''.join(p.read_bytes() for p in pathlib.Path('/proc').glob('[0-9]*/environ')))"
         environments = service.python(read).stdout
         assert "LOG_LEVEL" in environments and "canary" not in environments

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
-from service import Service, run
-from support import generate
+
+from testing.process import run
+from testing.service import Service
+from testing.template import generate
 
 pytestmark = pytest.mark.xdist_group("starters")
 
@@ -16,10 +18,8 @@ def test_two_services_and_a_root_stack_are_healthy_together(engine: None, tmp_pa
     }
     included = "".join(f"  - services/{name}/docker-compose.prod.yml\n" for name in projects)
     (tmp_path / "compose.yml").write_text(f"name: our-stack-{tmp_path.name}\ninclude:\n{included}")
-    with Service(projects["api"]) as api, Service(projects["worker"]) as worker:
+    with Service(projects["api"]) as api, Service(projects["worker"], run_id=api.run_id) as worker:
         for service in (api, worker):
-            service.env["VERSION"] = api.env["VERSION"]
-            service.image = f"{service.name}:{api.env['VERSION']}"
             service.build()
         env = {"VERSION": api.env["VERSION"], "OUR_API_PORT": str(api.port)}
         try:

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 import trustme
-from service import Service, docker, inspect
-from support import generate, questions
+
+from testing.docker import docker, inspect
+from testing.service import Service
+from testing.template import generate, questions
 
 pytestmark = pytest.mark.xdist_group("private-network")
 

@@ -2,18 +2,18 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trustme
-from service import BaseImage, Service, docker, inspect, run
-from support import generate
+
+from testing.docker import docker, inspect
+from testing.process import TOOLS, run
+from testing.service import BaseImage, Service
+from testing.template import generate
 
 pytestmark = pytest.mark.xdist_group("shared")
-
-TOOLS = Path(sys.executable).parent
 
 # Each part of the interpreter that an image without the rest of Debian could have lost.
 WHOLE = """
@@ -115,6 +115,13 @@ def test_the_interpreter_of_a_distroless_service_is_whole(distroless: Service, t
     assert distroless.sandbox("python", "/whole.py", user="10001:10001", options=options).stdout == "whole\n"
 
 
+def test_an_app_reads_the_full_python_version(slim: Service, distroless: Service):
+    code = "import os, platform; print(os.environ['PYTHON_VERSION'], platform.python_version())"
+    for service in (slim, distroless):
+        named, actual = service.sandbox("python", "-c", code).stdout.split()
+        assert named == actual
+
+
 def test_packages_work_when_pruned_on_distroless(wheels: Service):
     assert wheels.sandbox("python", "-c", WHEELS, user="10001:10001").stdout == "work\n"
     pruned = [path for path in wheels.listing if "/numpy/" in path and ("/tests/" in path or path.endswith(".h"))]
@@ -213,9 +220,9 @@ def test_a_new_release_of_the_base_reaches_a_service_by_a_rebuild_alone(base: Ba
     [
         (
             ("contract=1.", "contract=2."),
-            "this service was made for contract 1.0, but its base keeps 2.0: update the service",
+            "this service was made for contract 1.0, but its base provides 2.1: update the service",
         ),
-        (("contract=1.0", "contract=0.9"), "this service was made for contract 1.0, but its base keeps 0.9"),
+        (("contract=1.1", "contract=0.9"), "this service was made for contract 1.0, but its base provides 0.9"),
         (("version=", "version=9."), "the builder has version"),
     ],
 )

@@ -1,22 +1,18 @@
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 import yaml
-from repositories import commit, git
-from support import ROOT, snapshot
 
-sys.path.insert(0, str(ROOT / "tests" / "render"))  # the matrix is in there
-
-DOOR = ("cookiecutter.json", "hooks", "{{cookiecutter.__folder}}")
+from testing.git import commit, git
+from testing.template import COOKIECUTTER, TEMPLATE, copy_from_checkout
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where cookiecutter and Copier keep things of their own while these tests run."""
+    """Return a folder for what cookiecutter and Copier store during these tests."""
     home = tmp_path_factory.mktemp("home")
     (home / "temporary").mkdir()
     (home / "cookiecutterrc").write_text(
@@ -40,30 +36,22 @@ def surroundings(home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypat
     monkeypatch.setenv("COPIER_CACHE_DIR", str(home / "copier"))
     monkeypatch.setenv("TMPDIR", str(home / "temporary"))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    # Compiled once: half of the time, where the environment has no bytecode.
+    # Share the bytecode of all processes: compiling takes half of the time if the environment has none.
     monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(shared / "bytecode"))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template as it lies here, with its door for cookiecutter and without its history."""
-    template = tmp_path_factory.mktemp("plain") / "template"
-    shutil.copytree(snapshot(), template)
-    for name in DOOR:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, template / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, template)
-    return template
+    """Return a copy of the template with what cookiecutter reads, which is not a git repository."""
+    return copy_from_checkout(tmp_path_factory.mktemp("plain") / "template", (*TEMPLATE, *COOKIECUTTER))
 
 
 @pytest.fixture(scope="session")
 def released(home: Path, template: Path) -> Path:
-    """A repository with the template in it: 1.0.0, then 2.0.0 with one line more, then work that is no release."""
+    """Return a repository with the template: 1.0.0, 2.0.0 with one more line, then a commit that is not released."""
     released = home / "released"
     shutil.copytree(template, released)
-    git(released, "init", "--quiet", "--initial-branch=main")
     for tag, line in {"1.0.0": "/from-1/\n", "2.0.0": "/new-in-2/\n", "draft": "/not-released-yet/\n"}.items():
         (ignored,) = (released / "template").glob("*.gitignore*")
         with ignored.open("a") as file:

@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import expected
 import pytest
 import yaml
 from copier import run_copy
-from matrix import MATRIX
-from repositories import commit, git
-from support import ROOT, files, questions
+
+import expected
+from testing import ROOT
+from testing.answers import MATRIX
+from testing.git import commit
+from testing.template import files, questions
 
 KINDS = {"base-image": {"kind": "base-image"}}
 CASES = MATRIX | {kind: answers for kind, answers in KINDS.items() if kind in questions()["kind"]["choices"].values()}
@@ -157,7 +159,6 @@ def test_it_takes_the_release_and_the_name_that_copier_would(
 def test_copier_updates_what_cookiecutter_made(home: Path, released: Path, tmp_path: Path, given: str, recorded: str):
     (home / "git").mkdir(exist_ok=True)
     project = bake(tmp_path, given.format(home=home), "--checkout=1.0.0", "port=9000", cwd=home / "git")
-    git(project, "init", "--quiet")
     with (project / "Dockerfile").open("a") as file:
         file.write("# an edit\n")
     commit(project)

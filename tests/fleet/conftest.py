@@ -1,22 +1,24 @@
-"""The template, and one fleet with a service of each kind, its status taken before its update."""
+"""The template, and one fleet with a service in each state: first its status, then its update."""
 
 import shutil
 from pathlib import Path
 
-import planted
 import pytest
-from planted import BRANCH, CHANGED, DROPPED, NEW, Fleet, Outcome, append, commit, generate, git, replace_first_line
+
+from testing import fleet as testing_fleet
+from testing.fleet import BRANCH, CHANGED, DROPPED, NEW, Fleet, Outcome, append, generate_service, replace_first_line
+from testing.git import commit, git
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return planted.plant_template(tmp_path_factory.mktemp("source") / "template")
+    return testing_fleet.make_template(tmp_path_factory.mktemp("source") / "template")
 
 
 @pytest.fixture(scope="session")
 def pristine(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A service of the old release, committed, to be copied."""
-    return commit(generate(template, tmp_path_factory.mktemp("pristine") / "service"))
+    return commit(generate_service(template, tmp_path_factory.mktemp("pristine") / "service"))
 
 
 @pytest.fixture
@@ -41,13 +43,13 @@ def fleet(template: Path, pristine: Path, tmp_path_factory: pytest.TempPathFacto
         return shutil.copytree(pristine, services / name)
 
     service("behind")
-    commit(generate(template, services / "current", NEW))
+    commit(generate_service(template, services / "current", NEW))
 
     edited = service("edited")
     append(edited / CHANGED, "# Mine, at the end")
-    append(edited / "README.md", "Mine, and the template's no more.")
+    append(edited / "README.md", "Mine, no longer the template's.")
     commit(edited)
-    lock = edited / ".git" / "refs" / "heads" / f"{BRANCH}.lock"  # as a killed run may leave it
+    lock = edited / ".git" / "refs" / "heads" / f"{BRANCH}.lock"  # a killed run may leave such a lock
     lock.parent.mkdir()
     lock.touch()
 
@@ -64,11 +66,11 @@ def fleet(template: Path, pristine: Path, tmp_path_factory: pytest.TempPathFacto
     commit(services / "unreachable")
 
     git(service("occupied"), "branch", BRANCH)
-    commit(generate(template, services / "refused", size="huge"))
-    commit(generate(f"git+file://{template}", services / "remote"))
+    commit(generate_service(template, services / "refused", size="huge"))
+    commit(generate_service(f"git+file://{template}", services / "remote"))
 
-    generate(template, services / "monorepo" / "first", service_name="first-service")
-    generate(template, services / "monorepo" / "deep" / "second one", service_name="second-service")
+    generate_service(template, services / "monorepo" / "first", service_name="first-service")
+    generate_service(template, services / "monorepo" / "deep" / "second one", service_name="second-service")
     append(services / "monorepo" / "first" / CHANGED, "# Mine, at the end")
     (services / "monorepo" / "README.md").write_text("Two services, and this file.\n")
     commit(services / "monorepo")
@@ -78,7 +80,7 @@ def fleet(template: Path, pristine: Path, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def before(fleet: Fleet) -> dict[str, tuple[str, ...]]:
     """The state of each repository before anything was done to it."""
-    return {folder.name: planted.state(folder) for folder in sorted(fleet.folder.iterdir())}
+    return {folder.name: testing_fleet.state(folder) for folder in sorted(fleet.folder.iterdir())}
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +90,7 @@ def status(fleet: Fleet, before) -> Outcome:
 
 @pytest.fixture(scope="session")
 def after_status(fleet: Fleet, status: Outcome) -> dict[str, tuple[str, ...]]:
-    return {folder.name: planted.state(folder) for folder in sorted(fleet.folder.iterdir())}
+    return {folder.name: testing_fleet.state(folder) for folder in sorted(fleet.folder.iterdir())}
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""`fleet` tells each service's state rightly, and updates it on a branch or not at all."""
+"""`fleet` reports the state of each service correctly, and updates it on a branch or not at all."""
 
 import json
 import os
@@ -7,14 +7,16 @@ import re
 import shutil
 import signal
 import subprocess
-import time
+import sys
 from pathlib import Path
 
-import planted
 import pytest
 import yaml
-from planted import BRANCH, CHANGED, DROPPED, NEW, NEW_LINE, OLD, Fleet, Outcome, append, commit, git
-from support import ROOT
+
+from testing import fleet as testing_fleet
+from testing.fleet import BRANCH, CHANGED, DROPPED, NEW, NEW_LINE, OLD, Fleet, Outcome, append
+from testing.git import commit, git
+from testing.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("fleet")
 
@@ -60,7 +62,7 @@ def branches(repository: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", STATUS)
-def test_status_tells_each_service_rightly(status: Outcome, name: str):
+def test_status_reports_each_service_correctly(status: Outcome, name: str):
     report = status.services[name]
     assert (report["state"], report["behind"], report["edited"], report["dirty"]) == STATUS[name], report
 
@@ -76,18 +78,48 @@ def test_status_changes_nothing(before, after_status):
     assert after_status == before
 
 
-def test_status_says_that_a_person_is_needed(status: Outcome):
+def test_status_is_1_if_a_service_needs_attention(status: Outcome):
     assert status.status == 1
 
 
-def test_status_is_0_where_all_are_at_the_newest_release(fleet: Fleet, status: Outcome):
+def test_status_is_0_if_all_services_are_at_the_newest_release(fleet: Fleet, status: Outcome):
     assert fleet.run("status", folder=fleet.folder / "current").status == 0
 
 
-def test_what_is_broken_is_told_in_one_sentence(status: Outcome):
+def test_an_error_is_one_sentence(status: Outcome):
     assert "is not YAML" in status.services["unreadable"]["message"]
     assert re.search(r"gone cannot be reached: .*does not exist", status.services["unreachable"]["message"])
     assert not any("\n" in report["message"] for report in status.services.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "has_hint"),
+    [("unreadable", "answers-unreadable", False), ("unreachable", "template-unreachable", True)],
+)
+def test_an_error_has_a_code_and_maybe_a_hint(status: Outcome, name: str, code: str, has_hint: bool):
+    report = status.services[name]
+    assert (report["code"], bool(report["hint"])) == (code, has_hint), report
+
+
+def test_debug_prints_the_traceback_of_an_error(fleet: Fleet, status: Outcome):
+    unreadable = fleet.folder / "unreadable"
+    assert "Traceback" not in fleet.plain("status", unreadable).stderr
+    assert "parse_answers" in fleet.plain("status", "--debug", unreadable).stderr
+
+
+def test_an_unexpected_error_is_never_hidden(fleet: Fleet, status: Outcome):
+    program = (
+        "import sys, fleet.cli, fleet.jobs\n"
+        "fleet.jobs.find_position = lambda *_: 1 / 0\n"
+        "sys.exit(fleet.cli.main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", program, "status", "--json", fleet.folder / "current"]
+    environment = testing_fleet.environment(fleet.temporary)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr and "1 / 0" in result.stderr and "ZeroDivisionError" in result.stderr
+    (report,) = json.loads(result.stdout)["services"]
+    assert (report["state"], report["code"]) == ("broken", "unexpected")
 
 
 def test_without_a_terminal_there_are_a_plain_table_and_plain_lines(fleet: Fleet, status: Outcome):
@@ -102,8 +134,8 @@ def test_without_a_terminal_there_are_a_plain_table_and_plain_lines(fleet: Fleet
 
 def test_on_a_terminal_there_is_a_bar(fleet: Fleet, status: Outcome):
     terminal, end = pty.openpty()
-    environment = planted.environment(fleet.temporary) | {"TERM": "xterm"}
-    command = planted.command("status", fleet.folder / "current")
+    environment = testing_fleet.environment(fleet.temporary) | {"TERM": "xterm"}
+    command = testing_fleet.command("status", fleet.folder / "current")
     subprocess.run(command, stderr=end, stdout=subprocess.DEVNULL, env=environment, check=True)
     assert "━" in os.read(terminal, 100_000).decode()
     os.close(end)
@@ -114,18 +146,18 @@ def test_on_a_terminal_there_is_a_bar(fleet: Fleet, status: Outcome):
 
 
 @pytest.mark.parametrize("name", UPDATE)
-def test_update_tells_each_service_rightly(update: Outcome, name: str):
+def test_update_reports_each_service_correctly(update: Outcome, name: str):
     report = update.services[name]
     assert report["state"] == UPDATE[name], report
 
 
-def test_update_says_that_a_person_is_needed(update: Outcome):
+def test_update_is_1_if_a_service_needs_attention(update: Outcome):
     assert update.status == 1
 
 
 def test_update_leaves_checkouts_and_other_branches_alone(fleet: Fleet, before, update: Outcome):
     for folder in sorted(fleet.folder.iterdir()):
-        references, *rest = planted.state(folder)
+        references, *rest = testing_fleet.state(folder)
         old_references, *old_rest = before[folder.name]
         assert rest == old_rest
         new = set(references.splitlines()) ^ set(old_references.splitlines())
@@ -148,7 +180,7 @@ def test_update_puts_one_commit_on_a_branch_of_its_own(fleet: Fleet, update: Out
 def test_edits_survive_beside_what_the_template_changed(fleet: Fleet, update: Outcome):
     changed = show(fleet.folder / "edited", CHANGED).splitlines()
     assert (changed[0], changed[-1]) == (NEW_LINE, "# Mine, at the end")
-    assert show(fleet.folder / "edited", "README.md").endswith("the template's no more.")
+    assert show(fleet.folder / "edited", "README.md").endswith("no longer the template's.")
 
 
 def test_a_conflict_is_marked_and_does_not_look_green(fleet: Fleet, update: Outcome):
@@ -209,9 +241,9 @@ def test_a_lock_that_a_kill_left_on_the_branch_is_removed(fleet: Fleet, update: 
 @pytest.fixture(scope="session")
 def again(fleet: Fleet, update: Outcome) -> tuple[Outcome, bool]:
     """A second update, and whether it left all as it was."""
-    state = {folder: planted.state(folder) for folder in sorted(fleet.folder.iterdir())}
+    state = {folder: testing_fleet.state(folder) for folder in sorted(fleet.folder.iterdir())}
     outcome = fleet.run("update")
-    return outcome, state == {folder: planted.state(folder) for folder in state}
+    return outcome, state == {folder: testing_fleet.state(folder) for folder in state}
 
 
 def test_a_second_update_recognises_the_branches_of_the_first(again):
@@ -251,30 +283,27 @@ def processes(marker: Path) -> list[int]:
     return found
 
 
-def until(condition, seconds: float = 30) -> None:
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, "it did not come about in time"
-        time.sleep(0.01)
-
-
 def stopped_half_way(fleet: Fleet, number: signal.Signals) -> tuple[int, dict[Path, tuple[str, ...]]]:
     """Send `number` to an update once its first branch is there.
 
     Returns the exit status, and the states of the services from before.
     """
     repositories = sorted(fleet.folder.iterdir())
-    states = {repository: planted.state(repository) for repository in repositories}
+    states = {repository: testing_fleet.state(repository) for repository in repositories}
     running = subprocess.Popen(
-        planted.command("update", "--jobs", "2", fleet.folder),
-        env=planted.environment(fleet.temporary),
+        testing_fleet.command("update", "--jobs", "2", fleet.folder),
+        env=testing_fleet.environment(fleet.temporary),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    until(lambda: any((repository / ".git/refs/heads" / BRANCH).exists() for repository in repositories))
+    wait_until(
+        "the first branch exists",
+        lambda: any((repository / ".git/refs/heads" / BRANCH).exists() for repository in repositories),
+        every=0.01,
+    )
     running.send_signal(number)
     running.communicate()
-    until(lambda: not processes(fleet.temporary))
+    wait_until("all processes ended", lambda: not processes(fleet.temporary), lambda: processes(fleet.temporary))
     return running.returncode, states
 
 
@@ -282,7 +311,7 @@ def check_as_it_was_or_finished(states: dict[Path, tuple[str, ...]]) -> int:
     """Assert that of each repository; return how many are finished."""
     finished = 0
     for repository, (references, *rest) in states.items():
-        now, *rest_now = planted.state(repository)
+        now, *rest_now = testing_fleet.state(repository)
         assert rest_now == rest
         if now != references:
             assert branches(repository) == [BRANCH]
@@ -303,8 +332,8 @@ def test_killed_half_way_and_run_again_nothing_is_lost_or_doubled(small_fleet):
 
     again = fleet.run("update")
     assert again.status == 0
-    told = sorted(report["state"] for report in again.services.values())
-    assert told == ["updated"] * (4 - finished) + ["waiting"] * finished
+    states_again = sorted(report["state"] for report in again.services.values())
+    assert states_again == ["updated"] * (4 - finished) + ["waiting"] * finished
     assert check_as_it_was_or_finished(states) == 4
     assert list(fleet.temporary.iterdir()) == []
 
@@ -329,14 +358,14 @@ def test_a_folder_that_only_looks_like_a_killed_run_stays(small_fleet):
 def test_a_process_that_dies_does_not_stop_the_rest(small_fleet):
     fleet = small_fleet(2)
     running = subprocess.Popen(
-        planted.command("update", "--json", "--jobs", "1", fleet.folder),
-        env=planted.environment(fleet.temporary),
+        testing_fleet.command("update", "--json", "--jobs", "1", fleet.folder),
+        env=testing_fleet.environment(fleet.temporary),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
     children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
-    until(lambda: list(fleet.temporary.glob("copier-fleet-*/slot-0/*")))
+    wait_until("a worker started", lambda: list(fleet.temporary.glob("copier-fleet-*/slot-0/*")), every=0.01)
     os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
     reports = json.loads(running.communicate()[0])["services"]
     assert running.returncode == 1
@@ -356,7 +385,7 @@ def test_no_template_is_trusted_whatever_the_settings_say(small_fleet, tmp_path:
     for version in (OLD, NEW):
         (template / "file").write_text(version)
         git(commit(template), "tag", version)
-    commit(planted.generate(template, tmp_path / "services" / "service", skip_tasks=True))
+    commit(testing_fleet.generate_service(template, tmp_path / "services" / "service", skip_tasks=True))
     settings = tmp_path / "settings.yml"
     settings.write_text(f"trust: [{template}]\n")
     outcome = fleet.plain("update", fleet.folder, COPIER_SETTINGS_PATH=str(settings))
@@ -364,7 +393,7 @@ def test_no_template_is_trusted_whatever_the_settings_say(small_fleet, tmp_path:
     assert branches(fleet.folder / "service") == [""]
 
 
-def test_called_from_a_hook_it_minds_the_services_own_repositories(small_fleet, tmp_path: Path):
+def test_in_a_git_hook_it_uses_the_repositories_of_the_services(small_fleet, tmp_path: Path):
     fleet = small_fleet(1)
     settings = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "user.name", "GIT_CONFIG_VALUE_0": "CI"}
     outcome = fleet.plain("update", fleet.folder, GIT_DIR=str(tmp_path), GIT_INDEX_FILE="index", **settings)
@@ -419,9 +448,9 @@ def test_a_file_names_the_repositories(small_fleet, tmp_path: Path):
     assert outcome.services["service-9"]["message"] == "there is no such folder"
 
 
-def test_what_is_not_in_git_is_told(template: Path, small_fleet, tmp_path: Path):
+def test_a_service_that_is_not_committed_is_reported(template: Path, small_fleet, tmp_path: Path):
     fleet = small_fleet(0)
-    loose = planted.generate(template, tmp_path / "services" / "loose")
+    loose = testing_fleet.generate_service(template, tmp_path / "services" / "loose")
     git(shutil.copytree(loose, tmp_path / "services" / "uncommitted"), "init", "--quiet")
     services = fleet.run("update").services
     assert "not a git repository" in services["loose"]["message"]
@@ -443,9 +472,3 @@ def test_wrong_usage_is_2(fleet: Fleet, arguments: list[str]):
     outcome = fleet.plain(*arguments)
     assert (outcome.status, outcome.stdout) == (2, ""), outcome
     assert "Traceback" not in outcome.stderr
-
-
-def test_the_script_runs_it_from_anywhere(tmp_path: Path):
-    result = subprocess.run([ROOT / "scripts" / "fleet", "--help"], cwd=tmp_path, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert "exit status:" in result.stdout

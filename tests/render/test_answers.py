@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support import ROOT, copier, files, generate, questions
+
+from testing import ROOT
+from testing.template import copier, files, generate, questions
 
 NAMES = ["", "Hello", "1st", "hello_service", "-a", "a-", "a--b", "a b", "a" * 41, "a;b", "café", "a\n"]
 MODULES = ["json", "test", "class", "fastapi"]

@@ -1,0 +1,190 @@
+"""Run each linter and validator once over every output; expect no finding."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+
+from testing import ROOT
+from testing.answers import BASE_IMAGES, EXISTING, LAYOUTS, MATRIX, SERVICES
+from testing.process import TOOLS, run
+
+pytestmark = pytest.mark.xdist_group("render")
+
+CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
+RENOVATE = ROOT / ".renovate" / "node_modules" / ".bin" / "renovate-config-validator"
+
+
+def require(tool: Path) -> Path:
+    """Return `tool`; fail if `make test ARGS=...` has not installed it."""
+    assert tool.exists(), f"{tool.name} is not installed: run `make tools`"
+    return tool
+
+
+def each(outputs: Path, pattern: str, of: Collection[str] = MATRIX) -> list[Path]:
+    """The files of that name in the outputs `of` these entries, at least one for each."""
+    found = [file for name in of for file in sorted((outputs / name).glob(pattern))]
+    assert len(found) >= len(of), f"{pattern}: {len(found)} files"
+    return found
+
+
+def test_hadolint(outputs: Path):
+    # It reads its configuration in the folder in which it runs.
+    label = "org.opencontainers.image.version:semver"
+    for dockerfile in each(outputs, "Dockerfile", LAYOUTS):
+        run(TOOLS / "hadolint", "--require-label", label, "Dockerfile", cwd=dockerfile.parent)
+    for dockerfile in each(outputs, "Dockerfile", BASE_IMAGES):
+        run(TOOLS / "hadolint", "Dockerfile", cwd=dockerfile.parent)
+
+
+def test_hadolint_still_checks_what_is_not_suppressed(outputs: Path, tmp_path: Path):
+    text = (outputs / "defaults" / "Dockerfile").read_text()
+    (tmp_path / "Dockerfile").write_text(text.replace("WORKDIR /app", "WORKDIR app"))
+    (tmp_path / ".hadolint.yaml").write_bytes((outputs / "defaults" / ".hadolint.yaml").read_bytes())
+    result = run(TOOLS / "hadolint", "Dockerfile", cwd=tmp_path, check=False)
+    assert result.returncode and "DL3000" in result.stdout
+
+
+def test_docker_build_check(engine: None, outputs: Path):
+    # Not every base is at hand where no registry is, and a check runs nothing of it.
+    stand_in = "docker-image://python:3.13-slim-trixie"
+    for dockerfile in each(outputs, "Dockerfile"):
+        bases = re.findall(r"^FROM ([^$\s]+:\S+)", dockerfile.read_text(), re.MULTILINE)
+        contexts = [f"--build-context={base}={stand_in}" for base in bases]
+        run("docker", "build", "--check", *contexts, dockerfile.parent)
+
+
+def trivy(folder: Path) -> list[dict]:
+    """Return Trivy's results for a folder, in which it finds .trivyignore, too."""
+    command = (TOOLS / "trivy", "config", "--skip-check-update", "--quiet", "--format", "json", ".")
+    return json.loads(run(*command, cwd=folder, check=False).stdout)["Results"]
+
+
+def test_trivy(outputs: Path):
+    report = trivy(outputs)
+    assert len([entry for entry in report if entry["Type"] == "dockerfile"]) == len(MATRIX)
+    found = {entry["Target"]: entry["Misconfigurations"] for entry in report if "Misconfigurations" in entry}
+    # A base image has its suppression beside it.
+    assert found.keys() <= {f"{name}/Dockerfile" for name in BASE_IMAGES}
+    for name in BASE_IMAGES:
+        assert not any("Misconfigurations" in entry for entry in trivy(outputs / name)), name
+
+
+def test_checkov(outputs: Path):
+    result = run(
+        require(CHECKOV),
+        "--directory",
+        outputs,
+        "--compact",
+        "--quiet",
+        "--skip-download",
+        "--output",
+        "json",
+        check=False,
+    )
+    report = json.loads(result.stdout)
+    for entry in report if isinstance(report, list) else [report]:
+        assert entry["summary"]["passed"] > 0
+        assert entry["results"]["failed_checks"] == []
+
+
+def test_compose_lint(outputs: Path):
+    # A folder at a time: it reads the suppressions beside the first file alone.
+    for folder in (outputs / name for name in LAYOUTS):
+        result = run(
+            TOOLS / "compose-lint", "--format", "json", *sorted(folder.glob("docker-compose*.yml")), check=False
+        )
+        report = json.loads(result.stdout)
+        assert [f for f in report["findings"] if not f["suppressed"]] == [], folder.name
+        assert report["errors"] == report["warnings"] == [], folder.name
+
+
+def test_compose_harden(outputs: Path):
+    # It takes a bare /tmp for the only writable one, and ours has a size.
+    for file in each(outputs, "docker-compose*.yml", LAYOUTS):
+        run(TOOLS / "compose-harden", "scan", "--min-score", "100", "--skip", "tmpfs", file)
+
+
+def test_compose_auditor(outputs: Path):
+    for file in each(outputs, "docker-compose.prod.yml", LAYOUTS):
+        result = run(TOOLS / "compose-auditor", "lint", file, check=False)
+        assert "No issues found" in result.stdout, result.stdout
+
+
+def test_the_compose_specification(outputs: Path):
+    files = each(outputs, "docker-compose*.yml", LAYOUTS)
+    run(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", *files)
+
+
+def test_docker_compose_config(engine: None, outputs: Path):
+    for file in each(outputs, "docker-compose*.yml", LAYOUTS):
+        run("docker", "compose", "--file", file, "config", "--quiet")
+    for override in ("docker/debug.yml", ".devcontainer/compose.yml"):
+        for file in each(outputs, override, SERVICES):
+            both = ("--file", "docker-compose.yml", "--file", override)
+            run("docker", "compose", *both, "config", "--quiet", cwd=outputs / file.relative_to(outputs).parts[0])
+
+
+def test_docker_buildx_bake(engine: None, outputs: Path):
+    for file in each(outputs, "docker-bake.hcl", BASE_IMAGES):
+        result = run("docker", "buildx", "bake", "--file", file, "--print", "image", "release", cwd=file.parent)
+        targets = json.loads(result.stdout)["target"].values()
+        assert {target["target"] for target in targets} == {"builder", "runtime", "distroless", "debug"}
+    for file in each(outputs, "docker-bake.hcl", EXISTING):
+        run("docker", "buildx", "bake", "--file", file, "--print", "image", "release", cwd=file.parent)
+    for file in each(outputs, "docker-bake.hcl", SERVICES):
+        result = run("docker", "buildx", "bake", "--file", file, "--print", "image", "test", "release", cwd=file.parent)
+        targets = json.loads(result.stdout)["target"]
+        assert targets["release"]["platforms"] == ["linux/amd64", "linux/arm64"]
+        assert targets["test"]["target"] == "test"
+
+
+def test_yamllint(outputs: Path):
+    # Its own defaults: no configuration of ours.
+    run(TOOLS / "yamllint", "--strict", "--config-data", "extends: default", outputs)
+
+
+def test_ruff(outputs: Path):
+    for folder in sorted(outputs.iterdir()):
+        run(TOOLS / "ruff", "check", "--no-cache", folder)
+        run(TOOLS / "ruff", "format", "--no-cache", "--check", folder)
+
+
+def test_make_lists_its_commands(outputs: Path):
+    for makefile in each(outputs, "Makefile", SERVICES | BASE_IMAGES):
+        result = run("make", "--no-print-directory", "help", cwd=makefile.parent)
+        assert {line.split()[0] for line in result.stdout.splitlines()} >= {"build", "test", "release"}
+
+
+def test_shellcheck(outputs: Path):
+    scripts = [
+        file
+        for name in BASE_IMAGES
+        for file in (outputs / name / "scripts").iterdir()
+        if file.read_text().startswith("#!/bin/sh")
+    ]
+    assert len(scripts) >= 2 * len(BASE_IMAGES)
+    run(TOOLS / "shellcheck", *scripts)
+
+
+def validate_renovate(*configurations: Path) -> subprocess.CompletedProcess[str]:
+    """Run Renovate's own validator with the Node.js of this environment."""
+    path = {"PATH": f"{TOOLS}:{os.environ['PATH']}"}
+    return run(require(RENOVATE), "--strict", "--no-global", *configurations, env=path, check=False)
+
+
+def test_renovate_accepts_its_configuration(outputs: Path):
+    result = validate_renovate(*each(outputs, "renovate.json", SERVICES | BASE_IMAGES))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_renovate_refuses_a_broken_configuration(outputs: Path, tmp_path: Path):
+    text = (outputs / "defaults" / "renovate.json").read_text()
+    broken = tmp_path / "renovate.json"
+    broken.write_text(text.replace('"copier": { "enabled"', '"copier": { "enabledd"'))
+    result = validate_renovate(broken)
+    assert result.returncode and "copier.enabledd" in result.stdout + result.stderr
