@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from testing.waiting import wait_until
+
 pytest.register_assert_rewrite("wsgi")
 
-from wsgi import ServerTests, Service, wait_until  # noqa: E402 - after the line above, so that asserts explain themselves
+from wsgi import ServerTests, Service  # noqa: E402 - after the line above, so that asserts explain themselves
 
 TEST_APP = """
 import atexit, logging, os, time, warnings

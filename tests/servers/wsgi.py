@@ -10,13 +10,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ROOT, generate, run
+
+from testing import ROOT
+from testing.template import generate
+from testing.uv import uv
+from testing.waiting import wait_until
 
 TIMEOUT = 60  # seconds; generous, for a machine that does other work too
 # Only these variables of this machine reach the service.
@@ -32,16 +36,6 @@ class Stop:
 
 sys.meta_path.insert(0, Stop())
 """
-
-
-def wait_until(what: str, predicate: Callable[[], Any], timeout: float = TIMEOUT) -> Any:
-    """Return the predicate's first true result, or fail with what was waited for."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if result := predicate():
-            return result
-        time.sleep(0.01)
-    return pytest.fail(f"after {timeout} s still waiting until {what}")
 
 
 def free_port() -> int:
@@ -60,11 +54,10 @@ class Service:
         self.app = f"{self.package}.{app}"
         (self.source / "test_app.py").write_text(test_app.replace("PACKAGE", self.package))
         self.python = folder / "venv" / "bin" / "python"
-        uv = Path(sys.executable).parent / "uv"
         lock = ROOT / "locks" / f"{framework}.txt"
-        run(uv, "venv", "--quiet", folder / "venv", env=UV)
         options = ("--quiet", "--compile-bytecode", "--require-hashes", "--requirement", lock)
-        run(uv, "pip", "install", "--python", self.python, *options, env=UV)
+        uv("venv", "--quiet", folder / "venv")
+        uv("pip", "install", "--python", self.python, *options)
 
     def copy(self, folder: Path) -> "Service":
         """Return a copy whose source a test may edit."""
@@ -101,9 +94,6 @@ class Service:
             yield process
         finally:
             process.kill()
-
-
-UV = {"UV_SYSTEM_CERTS": "1"}
 
 
 class Process:
@@ -151,7 +141,7 @@ class Process:
             assert self.popen.poll() is None, f"ended without logging {text!r}: {self.all_output}"
             return False
 
-        wait_until(f"{text!r} is logged: {self.output}", logged)
+        wait_until(f"{text!r} is logged", logged, lambda: self.all_output, TIMEOUT)
 
     def workers(self) -> list[int]:
         booted = [record["message"].split() for record in self.records if "Booting worker" in record["message"]]
@@ -260,7 +250,7 @@ class ServerTests:
     @pytest.mark.parametrize("delay", [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5])
     def test_sigterm_soon_after_the_start_is_never_lost(self, service: Service, delay: float) -> None:
         process = service.start()
-        wait_until("it handles SIGTERM", process.handles_sigterm)
+        wait_until("it handles SIGTERM", process.handles_sigterm, every=0.005)
         time.sleep(delay)
         began = time.monotonic()
         assert process.stop() == 0, process.all_output
@@ -328,6 +318,7 @@ class ServerTests:
             assert process.stop() == 0
         assert 500 in [record.get("status") for record in process.records]
         assert "RuntimeError: out of luck" in process.all_output
+        assert "TypeError" not in process.all_output
 
     def test_successful_health_checks_are_not_logged(self, service: Service) -> None:
         with service.running() as process:
