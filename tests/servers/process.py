@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ROOT, generate, run
+
+from testing import ROOT
+from testing.process import run
+from testing.template import generate
 
 TIMEOUT = 60  # seconds; generous, because the machine may be busy
 # Other variables of this machine do not reach the service.
