@@ -5,18 +5,17 @@
 """
 
 import gc
-import ipaddress
 import os
 import signal
 import sys
-from types import FrameType
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
-def stop(number: int, frame: FrameType | None) -> None:
-    """End the process; gunicorn installs its own handlers once the app is imported."""
-    sys.exit(0)
+def stop(number: int, frame: object) -> None:
+    """End the process at once. gunicorn replaces this handler when it is ready to serve."""
+    # sys.exit() raises an exception, which Python's import system swallows now and then.
+    os._exit(0)
 
 
 def check_number(name: str, default: int, maximum: int) -> None:
@@ -35,6 +34,8 @@ def check_log_level() -> None:
 
 def check_proxies() -> None:
     """Exit if FORWARDED_ALLOW_IPS holds anything but addresses, networks and "*"."""
+    import ipaddress
+
     for address in os.environ.get("FORWARDED_ALLOW_IPS", "").split(","):
         try:
             if address.strip() not in ("", "*"):

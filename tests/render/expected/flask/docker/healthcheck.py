@@ -68,6 +68,8 @@ def check_http(port: str, path: str, host: str, host_header: str) -> str | None:
 
 def check_heartbeat(file: str, max_age: str) -> str | None:
     """Return what is wrong with the heartbeat `file` of a service without a port, or None."""
+    from pathlib import Path
+
     try:
         limit = float(max_age)
     except ValueError:
@@ -78,7 +80,7 @@ def check_heartbeat(file: str, max_age: str) -> str | None:
             f"HEARTBEAT_MAX_AGE is {max_age!r}: set it to a number of seconds above 0"
         )
     try:
-        age = time.time() - os.stat(file).st_mtime
+        age = time.time() - Path(file).stat().st_mtime
     except (OSError, ValueError) as error:
         return f"heartbeat {file}: {error}"
     if age > limit:
