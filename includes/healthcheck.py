@@ -55,9 +55,8 @@ def check_http(port: str, path: str, host: str, host_header: str) -> str | None:
         return f"PORT is {port!r}: set it to a whole number from 1 to 65535"
     request = f"GET {path} HTTP/1.1\r\nHost: {host_header}\r\nConnection: close\r\n\r\n"
     try:
-        status_line = read_status_line(
-            (probe_address(host), int(port)), request.encode("ascii")
-        )
+        address = (probe_address(host), int(port))
+        status_line = read_status_line(address, request.encode("ascii"))
     except (OSError, ValueError) as error:
         return f"GET {path} on port {port}: {error}"
     protocol, _, status = status_line.partition(" ")
@@ -76,9 +75,7 @@ def check_heartbeat(file: str, max_age: str) -> str | None:
         limit = 0
     # This comparison is false for nan as well.
     if not 0 < limit < float("inf"):
-        return (
-            f"HEARTBEAT_MAX_AGE is {max_age!r}: set it to a number of seconds above 0"
-        )
+        return f"HEARTBEAT_MAX_AGE is {max_age!r}: set it to a number above 0"
     try:
         age = time.time() - Path(file).stat().st_mtime
     except (OSError, ValueError) as error:

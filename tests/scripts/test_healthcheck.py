@@ -163,7 +163,7 @@ def test_a_maximum_age_that_is_none_is_refused_in_one_sentence(tmp_path: Path, m
     file.touch()
     status, reason = probe(HEARTBEAT_FILE=str(file), HEARTBEAT_MAX_AGE=max_age)
     assert status == 1
-    assert reason == f"HEARTBEAT_MAX_AGE is {max_age!r}: set it to a number of seconds above 0\n"
+    assert reason == f"HEARTBEAT_MAX_AGE is {max_age!r}: set it to a number above 0\n"
 
 
 def test_without_a_port_and_a_heartbeat_nothing_is_checked():
