@@ -13,7 +13,12 @@ demo: .venv/.installed ## Generate a service, build it, run it as in production,
 # Only `make test` without ARGS installs checkov and Renovate: few tests need them, and they are large.
 .PHONY: test
 test: .venv/.installed $(if $(ARGS),,tools) ## Run the tests (ARGS="tests/render -k NAME" for some of them)
-	$(bin)/pytest --numprocesses auto --dist loadgroup $(if $(ARGS),$(ARGS),--cov)
+	$(bin)/pytest --numprocesses auto --dist loadgroup $(ARGS)
+
+# Not a part of `make test`: measuring slows down every Python process that the tests start.
+.PHONY: coverage
+coverage: .venv/.installed ## Run the tests of fleet and check their coverage
+	$(bin)/pytest --cov tests/fleet $(ARGS)
 
 .PHONY: tools
 tools: .venv-checkov/.installed .renovate/.installed ## Install checkov and Renovate, which some tests need
@@ -24,6 +29,10 @@ lint: lint-python lint-types lint-shell lint-yaml lint-workflows ## Check this r
 .PHONY: lock
 lock: .venv/.installed ## Re-resolve all requirements (ARGS=--upgrade for newer versions)
 	scripts/lock $(ARGS)
+
+.PHONY: expected
+expected: .venv/.installed ## Write tests/render/expected, the outputs whose changes are reviewed
+	$(bin)/python -m testing.expected
 
 .PHONY: cookiecutter
 cookiecutter: .venv/.installed ## Write cookiecutter.json from the questions

@@ -175,16 +175,17 @@ def run_command(
         from .jobs import Job, run_job  # imports Copier, which is slow
 
         jobs = {path: Job(options.command, *pair, environment) for path, pair in ready.items()}
-        for path, result in run_each(run_job, jobs, options.jobs, folder):
-            name = jobs[path].service.name
-            if isinstance(result, Failure):
-                yield make_report(name, path, result), result
-                continue
-            finished = result.value
-            outcome = finished.result
-            value = outcome.value if isinstance(outcome, Success) else outcome
-            failure = outcome if isinstance(outcome, Failure) else None
-            yield make_report(name, path, value, finished.position, finished.seconds), failure
+        with closing(run_each(run_job, jobs, options.jobs, folder)) as results:
+            for path, result in results:
+                name = jobs[path].service.name
+                if isinstance(result, Failure):
+                    yield make_report(name, path, result), result
+                    continue
+                finished = result.value
+                outcome = finished.result
+                value = outcome.value if isinstance(outcome, Success) else outcome
+                failure = outcome if isinstance(outcome, Failure) else None
+                yield make_report(name, path, value, finished.position, finished.seconds), failure
 
 
 def try_template(environment: GitEnvironment, source: str, mirror: Path) -> Success[Template] | Failure:

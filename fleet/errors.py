@@ -53,7 +53,7 @@ class Failure:
             return cls("copier-failed", message, traceback=trace)
         if isinstance(error, OSError):
             return cls("system-error", message, traceback=trace)
-        return cls(UNEXPECTED, message, "report this with the traceback, which is on standard error", trace)
+        return cls(UNEXPECTED, message, "report this with the traceback on stderr", trace)
 
 
 def summarize(text: str) -> str:

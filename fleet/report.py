@@ -125,7 +125,7 @@ def print_table(command: str, reports: list[Report], labels: dict[Path, str], se
                 Text("" if report.edited is None else str(len(report.edited))),
                 Text("dirty" if report.dirty else ""),
             ]
-        table.add_row(*cells, Text(report.message))
+        table.add_row(*cells, Text(f"{report.message} ({report.hint})" if report.hint else report.message))
     console.print(table)
     counts = ", ".join(f"{count} {state}" for state, count in count_states(reports).most_common())
     print(f"{len(reports)} services in {seconds} s: {counts}")

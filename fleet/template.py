@@ -74,7 +74,7 @@ def open_template(environment: GitEnvironment, source: str, mirror: Path) -> Tem
     elif ":" not in source and not path.is_absolute():
         raise FleetError(
             "template-relative",
-            f"{ANSWERS_FILE} gives the template as a relative path, {source}: name it with --template",
+            f"{ANSWERS_FILE} gives the template as a relative path, {source}",
             "name the template with --template",
         )
     else:

@@ -49,6 +49,12 @@ class Entry(NamedTuple):
         return bool(self.mode >> shift & bit)
 
 
+def find_certificates() -> str:
+    """Return the path of this machine's CA certificates, which builds must trust; "" if unknown."""
+    bundle = Path("/etc/ssl/certs/ca-certificates.crt")
+    return os.environ.get("SSL_CERT_FILE") or (str(bundle) if bundle.exists() else "")
+
+
 class Service(contextlib.AbstractContextManager["Service"]):
     """A generated project, its image, and one compose project that runs it.
 
@@ -66,8 +72,8 @@ class Service(contextlib.AbstractContextManager["Service"]):
         self.project = project
         self.answers: dict[str, Any] = read_answers(project)
         self.name: str = self.answers["service_name"]
-        self.package = self.name.replace("-", "_")
-        self.prefix = self.package.upper()
+        self.package: str = self.answers.get("package_name") or self.name.replace("-", "_")
+        self.prefix = self.name.replace("-", "_").upper()
         self.run_id = run_id or uuid.uuid4().hex[:8]
         self.version = f"0.0.0-{self.run_id}"
         self.image = f"{self.name}:{self.version}"
@@ -75,6 +81,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
         self.compose_files = list(compose_files)
         self.env = {
             "VERSION": self.version,
+            f"{self.prefix}_IMAGE": self.image,
             "COMPOSE_PROJECT_NAME": f"{self.name}-{uuid.uuid4().hex[:8]}",
             f"{self.prefix}_PORT": str(self.port),
         } | (env or {})
@@ -95,10 +102,15 @@ class Service(contextlib.AbstractContextManager["Service"]):
         self.built.append(inspect(self.image)["Id"])
         return built
 
+    def docker_build(self, target: str) -> subprocess.CompletedProcess[str]:
+        """Run a plain `docker build` of one stage, without make and bake."""
+        certificates = find_certificates()
+        secret = ("--secret", f"id=ca-certificates,src={certificates}") if certificates else ()
+        return run("docker", "build", "--target", target, *secret, self.project)
+
     def bake(self, target: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Build without the generated Makefile, which an existing service does not have."""
-        bundle = Path("/etc/ssl/certs/ca-certificates.crt")
-        certificates = os.environ.get("SSL_CERT_FILE") or (str(bundle) if bundle.exists() else "")
+        certificates = find_certificates()
         allow = ("--allow", f"fs.read={certificates}") if certificates else ()
         command = ("docker", "buildx", "bake", "--file", "docker-bake.hcl", *allow, target)
         built = run(*command, cwd=self.project, env=self.env | {"SSL_CERT_FILE": certificates}, check=check)
@@ -174,6 +186,12 @@ class Service(contextlib.AbstractContextManager["Service"]):
         return self.execute("python", "-c", code, user=user, check=check)
 
     # The image
+
+    @property
+    def start_command(self) -> list[str]:
+        """Return the command that the image runs."""
+        command: list[str] = inspect(self.image)["Config"]["Cmd"]
+        return command
 
     def sandbox(
         self, *command: str, user: str = "0", check: bool = True, options: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def default(engine: None, folder: Path) -> Iterator[Service]:
     """Build the service of the default answers."""
-    with Service(generate(folder / "default")) as service:
+    with Service(generate(folder / "default", service_name="hello-service")) as service:
         service.build()
         yield service
 

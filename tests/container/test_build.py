@@ -30,7 +30,7 @@ def layer_bytes(image: str, layer: str, folder: Path) -> int:
 def test_a_changed_source_file_rebuilds_the_sources_layer_alone(default: Service, tmp_path: Path):
     default.build()
     before = layers(default.image)
-    source = default.project / "src" / default.package / "api.py"
+    source = default.project / "src" / default.package / "main.py"
     text = source.read_text()
     source.write_text(f"{text}\n# touched by {default.run_id}\n")
     try:
@@ -42,7 +42,7 @@ def test_a_changed_source_file_rebuilds_the_sources_layer_alone(default: Service
             for number, line in steps(progress).items()
             if number not in cached(progress) and ("RUN" in line or "COPY" in line)
         ]
-        assert len(done_again) == 3, done_again  # the source into the builder, compiled, and out again
+        assert len(done_again) == 3, done_again  # copy the source, compile it, copy both to the runtime
         size = layer_bytes(default.image, after[-1], tmp_path)
         own = sum(file.stat().st_size for file in (default.project / "src").rglob("*.py"))
         assert own < size < 4 * own, (own, size)
@@ -66,7 +66,6 @@ def cached(progress: str) -> set[str]:
 
 def test_only_what_is_named_enters_the_build_context(default: Service, tmp_path: Path):
     canaries = [
-        "tests",
         ".git",
         ".",
         "docs",
@@ -95,10 +94,11 @@ def test_only_what_is_named_enters_the_build_context(default: Service, tmp_path:
             for path in (tmp_path / "context").rglob("*")
             if path.is_file()
         }
-        assert context >= {"requirements.txt", "docker/healthcheck.py", f"src/{default.package}/__main__.py"}
+        assert context >= {"requirements.txt", "docker/healthcheck.py", f"src/{default.package}/main.py"}
         assert [path for path in context if (tmp_path / "context" / path).read_text() == "canary"] == []
-        allowed = {"requirements.txt", "requirements-dev.txt", "pyproject.toml", "docker/healthcheck.py"}
-        assert {path for path in context if not path.startswith("src/")} == allowed
+        allowed = {"requirements.txt", "requirements-dev.txt", "pyproject.toml"}
+        allowed |= {f"docker/{name}" for name in ("healthcheck.py", "logging.json", "logs.py", "start.py")}
+        assert {path for path in context if not path.startswith(("src/", "tests/"))} == allowed
     finally:
         for file in planted:
             file.unlink(missing_ok=True)

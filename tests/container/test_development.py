@@ -29,7 +29,7 @@ def test_a_changed_source_file_is_live_without_a_build(default: Service, tmp_pat
                 stdout=log,
                 stderr=log,
             )
-        source = service.project / "src" / service.package / "api.py"
+        source = service.project / "src" / service.package / "main.py"
         text = source.read_text()
         try:
             log_text = (tmp_path / "log").read_text
@@ -38,7 +38,7 @@ def test_a_changed_source_file_is_live_without_a_build(default: Service, tmp_pat
             assert watch.poll() is None, log_text()
             assert inspect(service.container)["HostConfig"]["ReadonlyRootfs"]
             wait_until("compose watches the source", lambda: "Watch enabled" in log_text(), log_text)
-            source.write_text(text.replace('@router.get("/")', '@router.get("/new")'))
+            source.write_text(text.replace('@app.get("/")', '@app.get("/new")'))
             wait_until("the change is live", lambda: get(service.url("/new"))[0] == 200, log_text)
         finally:
             source.write_text(text)

@@ -107,12 +107,26 @@ def test_the_base_passes_the_tests_of_its_own_structure(base: BaseImage):
     base.forget()
 
 
+def test_a_build_with_a_wrong_python_version_ends_and_names_the_right_one(base: BaseImage):
+    options = ("--target", "files", "--build-arg", "PYTHON_VERSION=3.13.999")
+    refused = run("docker", "build", *options, base.project, check=False)
+    assert refused.returncode
+    assert "PYTHON_VERSION is '3.13.999', but the python:3.13 image has 3.13." in refused.stderr
+
+
 def test_the_interpreter_of_a_distroless_service_is_whole(distroless: Service, tmp_path: Path):
     script = tmp_path / "whole.py"
     script.write_text(WHOLE)
     script.chmod(0o644)
     options = ("--volume", f"{script}:/whole.py:ro", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")
     assert distroless.sandbox("python", "/whole.py", user="10001:10001", options=options).stdout == "whole\n"
+
+
+def test_an_app_reads_the_full_python_version(slim: Service, distroless: Service):
+    code = "import os, platform; print(os.environ['PYTHON_VERSION'], platform.python_version())"
+    for service in (slim, distroless):
+        named, actual = service.sandbox("python", "-c", code).stdout.split()
+        assert named == actual
 
 
 def test_packages_work_when_pruned_on_distroless(wheels: Service):
@@ -213,9 +227,9 @@ def test_a_new_release_of_the_base_reaches_a_service_by_a_rebuild_alone(base: Ba
     [
         (
             ("contract=1.", "contract=2."),
-            "this service was made for contract 1.0, but its base keeps 2.0: update the service",
+            "this service was made for contract 1.0, but its base provides 2.1: update the service",
         ),
-        (("contract=1.0", "contract=0.9"), "this service was made for contract 1.0, but its base keeps 0.9"),
+        (("contract=1.1", "contract=0.9"), "this service was made for contract 1.0, but its base provides 0.9"),
         (("version=", "version=9."), "the builder has version"),
     ],
 )

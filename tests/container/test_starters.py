@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from testing.answers import STARTERS
-from testing.docker import docker, get
+from testing.docker import docker, get, inspect
 from testing.service import Service
 from testing.template import generate
 from testing.waiting import wait_until
@@ -29,11 +29,24 @@ def test_its_tests_pass_inside_the_image(starter: Service):
     assert " passed in " in starter.make("test").stderr
 
 
-def test_a_bad_setting_ends_the_start_with_one_clear_line(starter: Service):
+def test_a_bad_setting_ends_the_start_with_a_line_that_names_it(starter: Service):
     options = ("--env", "LOG_LEVEL=loud")
-    result = starter.sandbox("python", "-m", starter.package, user="10001", options=options, check=False)
-    lines = (result.stdout + result.stderr).strip().splitlines()
-    assert result.returncode == 1 and len(lines) == 1 and "LOG_LEVEL" in lines[0], result
+    result = starter.sandbox(*starter.start_command, user="10001", options=options, check=False)
+    assert result.returncode, result
+    assert "LOG_LEVEL" in (result.stdout + result.stderr).strip().splitlines()[-1], result
+
+
+@pytest.mark.parametrize("init", [True, False], ids=["init", "no-init"])
+def test_a_stop_ends_with_status_0(starter: Service, init: bool):
+    """Kubernetes runs containers without an init: the service is process 1, and its handler must exist."""
+    options = ("--init",) if init else ()
+    container = docker("run", "--detach", "--read-only", "--tmpfs", "/tmp", *options, starter.image)
+    try:
+        wait_until("it is healthy", lambda: inspect(container)["State"]["Health"]["Status"] == "healthy")
+        docker("stop", container)
+        assert inspect(container)["State"]["ExitCode"] == 0, docker("logs", container)
+    finally:
+        docker("rm", "--force", container)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +59,7 @@ def django(engine: None, folder: Path) -> Iterator[Service]:
 def test_django_is_clean_when_it_is_deployed(django: Service):
     check = ("check", "--deploy", "--fail-level", "WARNING")
     options = ("--env", "HTTPS_ONLY=true", "--read-only", "--tmpfs", "/tmp")
-    said = django.sandbox("python", "-m", django.package, *check, user="10001", options=options)
+    said = django.sandbox("python", "manage.py", *check, user="10001", options=options)
     assert "no issues" in said.stdout
 
 
@@ -67,30 +80,39 @@ def test_django_is_migrated_once_by_hand_and_not_at_the_start(django: Service):
         assert "Applying auth.0001_initial... OK" in said.stdout, said
 
 
-def test_a_worker_told_to_stop_finishes_the_job_in_hand_and_loses_none(engine: None, folder: Path, tmp_path: Path):
-    """A volume holds three jobs, of which the first one is slow."""
+# Takes three jobs, of which the first one is slow, and writes the finished ones to standard output.
+RECEIVE = """
+
+jobs = iter(["first", "second", "third"])
+
+
+def receive():
+    return next(jobs, None)
+
+
+def handle(job):
+    logger.info("%s begins", job)
+    time.sleep(3)
+    logger.info("%s is done", job)
+"""
+
+
+def test_a_stopped_worker_finishes_its_current_job_and_starts_no_other(engine: None, folder: Path, tmp_path: Path):
     with Service(generate(folder / "orderly", service_name="orderly", framework="worker")) as service:
         service.build()
-        source = service.project / "src" / service.package / "jobs.py"
-        slow = tmp_path / "jobs.py"
-        slow.write_text(source.read_text().replace("    job = ", "    __import__('time').sleep(3)\n    job = "))
-        assert "sleep(3)" in slow.read_text()
-        slow.chmod(0o644)
-        spool = tmp_path / "spool"
-        spool.mkdir()
-        spool.chmod(0o777)
-        for number in range(3):
-            (spool / f"{number}.json").write_text("{}")
-            (spool / f"{number}.json").chmod(0o666)
+        source = service.project / "src" / service.package / "main.py"
+        main = tmp_path / "main.py"
+        main.write_text(source.read_text() + RECEIVE)
+        main.chmod(0o644)
         override = tmp_path / "override.yml"
         override.write_text(
-            f"services:\n  orderly:\n    command: [python, --check-hash-based-pycs, always, -m, {service.package}]\n"
-            f"    volumes: ['{slow}:/app/{service.package}/jobs.py:ro', '{spool}:/jobs']\n"
-            "    environment: {JOBS_DIR: /jobs}\n"
+            "services:\n  orderly:\n"
+            "    command: [python, --check-hash-based-pycs, always, /opt/server/start.py]\n"
+            f"    volumes: ['{main}:/app/{service.package}/main.py:ro']\n"
         )
         with service.second_stack(override) as worker:
             worker.compose("up", "--detach")
-            wait_until("the worker waits for jobs", lambda: "Waiting for jobs" in worker.logs(), worker.logs)
+            wait_until("the worker begins a job", lambda: "first begins" in worker.logs(), worker.logs)
             docker("stop", worker.container)
             assert worker.state["ExitCode"] == 0
-            assert len(list(spool.glob("[0-9].json"))) == 2, worker.logs()
+            assert "first is done" in worker.logs() and "second" not in worker.logs(), worker.logs()

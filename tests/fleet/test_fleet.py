@@ -117,7 +117,7 @@ def test_an_unexpected_error_is_never_hidden(fleet: Fleet, status: Outcome):
     environment = testing_fleet.environment(fleet.temporary)
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert result.returncode == 1
-    assert "Traceback" in result.stderr and "1 / 0" in result.stderr and "ZeroDivisionError" in result.stderr
+    assert "Traceback" in result.stderr and "ZeroDivisionError" in result.stderr
     (report,) = json.loads(result.stdout)["services"]
     assert (report["state"], report["code"]) == ("broken", "unexpected")
 
@@ -290,20 +290,22 @@ def stopped_half_way(fleet: Fleet, number: signal.Signals) -> tuple[int, dict[Pa
     """
     repositories = sorted(fleet.folder.iterdir())
     states = {repository: testing_fleet.state(repository) for repository in repositories}
-    running = subprocess.Popen(
+    with subprocess.Popen(
         testing_fleet.command("update", "--jobs", "2", fleet.folder),
         env=testing_fleet.environment(fleet.temporary),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        wait_until(
+            "the first branch exists",
+            lambda: any((repository / ".git/refs/heads" / BRANCH).exists() for repository in repositories),
+            seconds=120,
+            every=0.01,
+        )
+        running.send_signal(number)
     wait_until(
-        "the first branch exists",
-        lambda: any((repository / ".git/refs/heads" / BRANCH).exists() for repository in repositories),
-        every=0.01,
+        "all processes ended", lambda: not processes(fleet.temporary), lambda: processes(fleet.temporary), seconds=120
     )
-    running.send_signal(number)
-    running.communicate()
-    wait_until("all processes ended", lambda: not processes(fleet.temporary), lambda: processes(fleet.temporary))
     return running.returncode, states
 
 
@@ -357,17 +359,18 @@ def test_a_folder_that_only_looks_like_a_killed_run_stays(small_fleet):
 
 def test_a_process_that_dies_does_not_stop_the_rest(small_fleet):
     fleet = small_fleet(2)
-    running = subprocess.Popen(
+    with subprocess.Popen(
         testing_fleet.command("update", "--json", "--jobs", "1", fleet.folder),
         env=testing_fleet.environment(fleet.temporary),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-    )
-    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
-    wait_until("a worker started", lambda: list(fleet.temporary.glob("copier-fleet-*/slot-0/*")), every=0.01)
-    os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
-    reports = json.loads(running.communicate()[0])["services"]
+    ) as running:
+        children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+        work = lambda: list(fleet.temporary.glob("copier-fleet-*/slot-0/*"))  # noqa: E731
+        wait_until("a worker started", work, seconds=120, every=0.01)
+        os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+        reports = json.loads(running.communicate()[0])["services"]
     assert running.returncode == 1
     assert [report["state"] for report in reports] == ["broken", "updated"]
     assert reports[0]["message"] == "its process ended with status -9"

@@ -33,14 +33,24 @@ def each(outputs: Path, pattern: str, of: Collection[str] = MATRIX) -> list[Path
 
 
 def test_hadolint(outputs: Path):
+    # It reads its configuration in the folder in which it runs.
     label = "org.opencontainers.image.version:semver"
-    run(TOOLS / "hadolint", "--require-label", label, *each(outputs, "Dockerfile", LAYOUTS))
-    # A base image has two stages that are shipped beside many that are not.
-    run(TOOLS / "hadolint", *each(outputs, "Dockerfile", BASE_IMAGES))
+    for dockerfile in each(outputs, "Dockerfile", LAYOUTS):
+        run(TOOLS / "hadolint", "--require-label", label, "Dockerfile", cwd=dockerfile.parent)
+    for dockerfile in each(outputs, "Dockerfile", BASE_IMAGES):
+        run(TOOLS / "hadolint", "Dockerfile", cwd=dockerfile.parent)
+
+
+def test_hadolint_still_checks_what_is_not_suppressed(outputs: Path, tmp_path: Path):
+    text = (outputs / "defaults" / "Dockerfile").read_text()
+    (tmp_path / "Dockerfile").write_text(text.replace("WORKDIR /app", "WORKDIR app"))
+    (tmp_path / ".hadolint.yaml").write_bytes((outputs / "defaults" / ".hadolint.yaml").read_bytes())
+    result = run(TOOLS / "hadolint", "Dockerfile", cwd=tmp_path, check=False)
+    assert result.returncode and "DL3000" in result.stdout
 
 
 def test_docker_build_check(engine: None, outputs: Path):
-    # Not every base is at hand where no registry is, and a check runs nothing of it.
+    # A check runs nothing of the base image, so one that exists can replace those that cannot be pulled.
     stand_in = "docker-image://python:3.13-slim-trixie"
     for dockerfile in each(outputs, "Dockerfile"):
         bases = re.findall(r"^FROM ([^$\s]+:\S+)", dockerfile.read_text(), re.MULTILINE)
@@ -48,30 +58,31 @@ def test_docker_build_check(engine: None, outputs: Path):
         run("docker", "build", "--check", *contexts, dockerfile.parent)
 
 
+def trivy(folder: Path) -> list[dict]:
+    """Return Trivy's results for a folder, in which it finds .trivyignore, too."""
+    command = (TOOLS / "trivy", "config", "--skip-check-update", "--quiet", "--format", "json", ".")
+    return json.loads(run(*command, cwd=folder, check=False).stdout)["Results"]
+
+
 def test_trivy(outputs: Path):
-    result = run(TOOLS / "trivy", "config", "--skip-check-update", "--quiet", "--format", "json", outputs, check=False)
-    report = json.loads(result.stdout)["Results"]
-    read = [entry for entry in report if entry["Type"] == "dockerfile"]
-    assert len(read) == len(MATRIX)
-    assert [entry["Misconfigurations"] for entry in report if "Misconfigurations" in entry] == []
+    report = trivy(outputs)
+    assert len([entry for entry in report if entry["Type"] == "dockerfile"]) == len(MATRIX)
+    found = {entry["Target"]: entry["Misconfigurations"] for entry in report if "Misconfigurations" in entry}
+    # A base image has its suppression beside it.
+    assert found.keys() <= {f"{name}/Dockerfile" for name in BASE_IMAGES}
+    for name in BASE_IMAGES:
+        assert not any("Misconfigurations" in entry for entry in trivy(outputs / name)), name
 
 
 def test_checkov(outputs: Path):
-    result = run(
-        require(CHECKOV),
-        "--directory",
-        outputs,
-        "--compact",
-        "--quiet",
-        "--skip-download",
-        "--output",
-        "json",
-        check=False,
-    )
-    report = json.loads(result.stdout)
-    for entry in report if isinstance(report, list) else [report]:
-        assert entry["summary"]["passed"] > 0
-        assert entry["results"]["failed_checks"] == []
+    command = (require(CHECKOV), "--compact", "--quiet", "--skip-download", "--output", "json")
+    layouts = [word for name in LAYOUTS for word in ("--directory", outputs / name)]
+    # Checkov reads .checkov.yaml from the folder that it checks.
+    for arguments in (layouts, *(("--directory", outputs / name) for name in BASE_IMAGES)):
+        report = json.loads(run(*command, *arguments, check=False).stdout)
+        for entry in report if isinstance(report, list) else [report]:
+            assert entry["summary"]["passed"] > 0
+            assert entry["results"]["failed_checks"] == []
 
 
 def test_compose_lint(outputs: Path):
@@ -105,6 +116,10 @@ def test_the_compose_specification(outputs: Path):
 def test_docker_compose_config(engine: None, outputs: Path):
     for file in each(outputs, "docker-compose*.yml", LAYOUTS):
         run("docker", "compose", "--file", file, "config", "--quiet")
+    for override in ("docker/debug.yml", ".devcontainer/compose.yml"):
+        for file in each(outputs, override, SERVICES):
+            both = ("--file", "docker-compose.yml", "--file", override)
+            run("docker", "compose", *both, "config", "--quiet", cwd=outputs / file.relative_to(outputs).parts[0])
 
 
 def test_docker_buildx_bake(engine: None, outputs: Path):
@@ -132,7 +147,7 @@ def test_ruff(outputs: Path):
         run(TOOLS / "ruff", "format", "--no-cache", "--check", folder)
 
 
-def test_make_lists_its_verbs(outputs: Path):
+def test_make_lists_its_commands(outputs: Path):
     for makefile in each(outputs, "Makefile", SERVICES | BASE_IMAGES):
         result = run("make", "--no-print-directory", "help", cwd=makefile.parent)
         assert {line.split()[0] for line in result.stdout.splitlines()} >= {"build", "test", "release"}

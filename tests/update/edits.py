@@ -44,16 +44,20 @@ def package(project: Path) -> Path:
 
 
 def rename_package(project: Path) -> None:
+    """Rename the package in src/, and where the start of the service names it."""
     old = package(project)
     old.rename(old.with_name("renamed"))
-    replace("Dockerfile", rf'"-m", ?"{old.name}"', '"-m", "renamed"')(project)
-    for test in (project / "tests").glob("*.py"):
-        test.write_text(re.sub(rf"\b{old.name}\b", "renamed", test.read_text()))
+    for file in [project / "Dockerfile", project / "docker" / "start.py", *(project / "tests").glob("*.py")]:
+        if file.exists():
+            # Not in a label or in prose: only after the quote, the equals sign or the word that precedes a module.
+            text = re.sub(rf'(["=]|from |import ){old.name}(?=["\\s.])', r"\1renamed", file.read_text())
+            file.write_text(text)
 
 
 def is_renamed(project: Path) -> bool:
-    return [path.name for path in (project / "src").iterdir()] == ["renamed"] and has("Dockerfile", '"renamed"]')(
-        project
+    started = [project / "Dockerfile", project / "docker" / "start.py"]
+    return package(project).name == "renamed" and any(
+        re.search(r'["= ]renamed["\s.]', file.read_text()) for file in started if file.exists()
     )
 
 
@@ -75,8 +79,10 @@ EDITS = {
         has("docker-compose.prod.yml", "hostname: kept"),
     ),
     "an extra RUN": Edit(
-        replace("Dockerfile", r"(FROM base AS runtime\n)", r"\1RUN echo planted\n"),
-        has("Dockerfile", "AS runtime\nRUN echo planted\n"),
+        replace("Dockerfile", r"(FROM base AS (?:runtime|service)\n)", r"\1RUN echo planted\n"),
+        lambda project: bool(
+            re.search(r"AS (runtime|service)\nRUN echo planted\n", (project / "Dockerfile").read_text())
+        ),
     ),
     "a new dependency": Edit(
         replace("requirements.in", r"\A", "a-planted-dependency\n"),
@@ -99,7 +105,7 @@ EDITS = {
         lambda project: replace(f"src/{package(project).name}/settings.py", r"\A", "# planted\n")(project),
         lambda project: has(f"src/{package(project).name}/settings.py", "# planted\n")(project),
     ),
-    "a verb in the Makefile": Edit(
+    "a target in the Makefile": Edit(
         replace("Makefile", r"\Z", "\n.PHONY: planted\nplanted:\n\ttrue\n"), has("Makefile", "planted:\n\ttrue\n")
     ),
     "an ignored path": Edit(replace(".gitignore", r"\A", "planted/\n"), has(".gitignore", "planted/\n")),

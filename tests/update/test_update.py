@@ -1,6 +1,8 @@
 """`copier update`, from every release to what lies here: no edit is lost, and no conflict is silent."""
 
 import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,10 @@ from copier import run_update
 from edits import EDITS, Edit, replace
 from releases import CURRENT, knows, released
 from testing.answers import UPDATED
+from testing.docker import docker, get
 from testing.git import commit, git
 from testing.process import TOOLS, run
+from testing.service import Service
 from testing.template import copier, files, generate_from
 
 
@@ -76,17 +80,60 @@ def test_an_edit_survives_the_update_and_nothing_conflicts(
         assert git(project, "status", "--porcelain") == "", "a second update changed something"
 
 
-@pytest.mark.parametrize("name", [name for name, answers in UPDATED.items() if knows(released()[-1], answers)])
+def template_files(project: Path, kind: str) -> dict[str, bytes]:
+    """Return the files that the template owns, by path."""
+    users = ["README.md"]
+    if kind == "service":
+        users += ["pyproject.toml", "requirements", "src/", "tests/"]
+    return {path: content for path, content in files(project).items() if not path.startswith((".git/", *users))}
+
+
+LATEST = [name for name, answers in UPDATED.items() if knows(released()[-1], answers)]
+
+
+@pytest.mark.parametrize("name", LATEST)
 def test_an_update_gives_what_a_fresh_copy_gives(template: Path, tmp_path: Path, name: str):
-    """But for what is the user's: that stays as the release made it."""
+    """The user's files apart. A service of releases 0.1 to 0.3 keeps layout 1."""
+    kind = UPDATED[name].get("kind", "service")
     project = generate_release(template, tmp_path / "project", released()[-1], UPDATED[name])
+    recorded = yaml.safe_load((project / ".copier-answers.yml").read_text())
+    answers = UPDATED[name]
+    if kind == "service":
+        answers = answers | {"service_name": recorded["service_name"], "layout": recorded.get("layout", 1)}
     update(project)
-    fresh = tmp_path / "fresh"
-    generate_from(template, fresh, CURRENT, **UPDATED[name])
-    own = ("README.md", "pyproject.toml", "requirements", "src/", "tests/")
-    own = own[:1] if UPDATED[name].get("kind") == "base-image" else own
-    updated = {path: content for path, content in files(project).items() if not path.startswith((".git/", *own))}
-    assert updated == {path: content for path, content in files(fresh).items() if not path.startswith(own)}
+    fresh = generate_from(template, tmp_path / "fresh", CURRENT, **answers)
+    assert template_files(project, kind) == template_files(fresh, kind)
+
+
+@pytest.mark.parametrize("name", [name for name in LATEST if UPDATED[name].get("kind") != "base-image"])
+def test_a_service_moves_to_the_new_layout_by_one_answer(template: Path, tmp_path: Path, name: str):
+    project = generate_release(template, tmp_path / "project", released()[-1], UPDATED[name])
+    before = files(project / "src")
+    service_name = yaml.safe_load((project / ".copier-answers.yml").read_text())["service_name"]
+    update(project, layout=2)
+    fresh = generate_from(template, tmp_path / "fresh", CURRENT, **UPDATED[name] | {"service_name": service_name})
+    assert template_files(project, "service") == template_files(fresh, "service")
+    assert files(project / "src") == before
+
+
+@pytest.mark.parametrize("framework", ["fastapi", "flask", "django", "worker"])
+def test_a_change_to_the_servers_configuration_reaches_a_service(template: Path, tmp_path: Path, framework: str):
+    """The server's code stands in docker/, which an update improves; src/ is the user's."""
+    own_template = tmp_path / "template"
+    git(tmp_path, "clone", "--quiet", str(template), str(own_template))
+    project = generate_release(own_template, tmp_path / "project", CURRENT, {"framework": framework})
+    source = next((project / "src" / "project").glob("[a-z]*.py"))
+    source.write_text(source.read_text() + "# edited\n")
+    commit(project, "Edited")
+    before = files(project / "src")
+
+    server = next((own_template / "template" / f"{{{{ for_{framework} }}}}" / "docker").glob("start.py*"))
+    server.write_text(server.read_text() + "# a change of the server\n")
+    git(own_template, "commit", "--quiet", "--all", "--message=Release 99.1.0")
+    git(own_template, "tag", "99.1.0")
+    run_update(project, defaults=True, overwrite=True, quiet=True, vcs_ref="99.1.0")
+    assert (project / "docker" / "start.py").read_text().endswith("# a change of the server\n")
+    assert files(project / "src") == before
 
 
 def test_an_edit_on_a_line_that_a_release_changes_is_a_conflict_that_shows(template: Path, tmp_path: Path):
@@ -109,19 +156,65 @@ def test_an_edit_on_a_line_that_a_release_changes_is_a_conflict_that_shows(templ
     assert "UU docker-compose.prod.yml" in git(project, "status", "--porcelain"), result.stderr
 
 
-@pytest.mark.parametrize("version", [released()[0], released()[-1]])
-def test_an_updated_service_still_builds(engine: None, template: Path, tmp_path: Path, version: str):
-    project = generate_release(template, tmp_path / "project", version, {})
-    for edit in edits_of("every edit", {}):
-        if edit is not EDITS["a new dependency"]:  # which is in no index
+# A slow request, by the framework whose router serves it.
+SLOW = {
+    "fastapi": """
+@router.get("/slow")
+async def slow() -> str:
+    import asyncio
+
+    await asyncio.sleep(2)
+    return "done"
+""",
+    "flask": """
+@api.get("/slow")
+def slow() -> str:
+    import time
+
+    time.sleep(2)
+    return "done"
+""",
+}
+OLD_SERVICES = [
+    (version, framework)
+    for version in released()
+    if version < "0.4"
+    for framework in ("fastapi", "flask", "django", "worker")
+    if knows(version, {"framework": framework})
+]
+
+
+@pytest.mark.parametrize(("version", "framework"), OLD_SERVICES)
+@pytest.mark.xdist_group("updated")
+def test_an_updated_service_is_built_healthy_and_drained(
+    engine: None, template: Path, tmp_path: Path, version: str, framework: str
+):
+    """A service of an old release keeps its own server; edits survive; a slow request is answered."""
+    answers = {"service_name": "hello-service", "framework": framework}
+    project = generate_release(template, tmp_path / "project", version, answers)
+    for title, edit in EDITS.items():
+        # The dependency is in no index; the package keeps its name for the slow request.
+        if edit.kind == "service" and title not in ("a new dependency", "a renamed package", "a changed port"):
             edit.make(project)
+    if framework in SLOW:
+        source = project / "src" / "hello_service" / "api.py"
+        source.write_text(source.read_text() + SLOW[framework])
     commit(project, "Edited")
     update(project)
-    tag = f"0.0.0-updated-{tmp_path.parent.name}-{version}"
-    try:
-        assert "RUN echo planted" in run("make", "build", cwd=project, env={"VERSION": tag}).stderr
-    finally:
-        run("docker", "image", "rm", "--force", f"hello-service:{tag}", check=False)
+    assert conflicts(project) == []
+    with Service(project) as service:
+        assert "RUN echo planted" in service.build().stderr
+        with service.production():
+            answer: list[tuple[int, str]] = []
+            if framework in SLOW:
+                request = threading.Thread(target=lambda: answer.append(get(service.url("/slow"))))
+                request.start()
+                time.sleep(0.7)
+            docker("stop", service.container)
+            assert service.state["ExitCode"] == 0
+            if framework in SLOW:
+                request.join()
+                assert answer[0][0] == 200 and "done" in answer[0][1]
 
 
 def test_an_update_needs_no_trust(template: Path, tmp_path: Path):

@@ -1,4 +1,4 @@
-"""The pages' addresses. The probes' are not among them: see probes.py."""
+"""The URLs of the pages. The health checks are not among them: see health.py."""
 
 from django.urls import path
 

@@ -1,0 +1,44 @@
+"""Write tests/render/expected: the generated files whose every change a reviewer must see.
+
+Run it by `make expected`, then read `git diff tests/render/expected`.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from testing import ROOT
+from testing.answers import MATRIX
+from testing.template import generate
+
+EXPECTED = ROOT / "tests" / "render" / "expected"
+NAMES = (
+    "defaults",
+    "django",
+    "flask",
+    "worker",
+    "pip-no-bytecode",
+    "distroless-packages",
+    "slim-packages",
+    "existing",
+    "base",
+)
+# The files that the template owns, by shell pattern.
+FILES = ("Dockerfile", ".dockerignore", "docker-*", "docker/*", "Makefile", ".hadolint.yaml", ".devcontainer/*")
+
+
+def main() -> None:
+    shutil.rmtree(EXPECTED, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in NAMES:
+            project = generate(Path(folder, name), **MATRIX[name])
+            for pattern in FILES:
+                for file in project.glob(pattern):
+                    if file.is_file():
+                        target = EXPECTED / name / file.relative_to(project)
+                        target.parent.mkdir(parents=True, exist_ok=True)
+                        shutil.copyfile(file, target)
+
+
+if __name__ == "__main__":
+    main()
