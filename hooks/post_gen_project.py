@@ -67,8 +67,8 @@ def relevant(questions: dict[str, dict[str, Any]], answers: dict[str, Any]) -> d
                 value = [item.strip(" '\"") for item in value.strip(" []").split(",") if item.strip()]
             relevant[name] = value
         else:
-            # Copier computes the default. Some need Copier's own filters or files of the template; a
-            # `when` that uses such a value fails here with the name of the question.
+            # Copier computes this default. Some defaults need its filters or files of the template: no
+            # `when` may use those, or rendering it fails.
             try:
                 value = render(question.get("default"))
             except (jinja2.TemplateError, TypeError):
@@ -78,6 +78,11 @@ def relevant(questions: dict[str, dict[str, Any]], answers: dict[str, Any]) -> d
                 value = yaml.safe_load(value)
         known[name] = value
     return relevant
+
+
+def checkout(cookiecutter: dict[str, Any]) -> Path:
+    """Return the folder in which cookiecutter found the template: a clone, or the path that the user gave."""
+    return Path(cookiecutter["__working_directory"], cookiecutter["_repo_dir"])
 
 
 def source(cookiecutter: dict[str, Any]) -> str:
@@ -96,7 +101,7 @@ def source(cookiecutter: dict[str, Any]) -> str:
     if (path / "copier.yml").is_file():
         return template if Path(template).is_absolute() else str(path.resolve())
     # An abbreviation from the user's configuration, or the name of a template that cookiecutter cloned before.
-    command = ["git", "-C", cookiecutter["_repo_dir"], "remote", "get-url", "origin"]
+    command = ["git", "-C", str(checkout(cookiecutter)), "remote", "get-url", "origin"]
     origin = subprocess.run(command, capture_output=True, text=True).stdout.strip()
     if not origin:
         raise RefusalError(
@@ -117,7 +122,7 @@ def fill(folder: Path, cookiecutter: dict[str, Any]) -> None:
     (folder / PLACEHOLDER).unlink(missing_ok=True)
     if (folder / ANSWERS_FILE).exists():
         raise RefusalError(f"{folder} is a generated project already: run `copier update` in it.")
-    answers = relevant(questions(Path(cookiecutter["_repo_dir"])), cookiecutter)
+    answers = relevant(questions(checkout(cookiecutter)), cookiecutter)
     copier = [sys.executable, "-m", "copier"] if find_spec("copier") else [shutil.which("copier") or "copier"]
     options = ["--defaults"]
     if cookiecutter["_checkout"]:

@@ -94,12 +94,12 @@ def default(name: str, question: dict[str, Any]) -> Any:
 def prompt(question: dict[str, Any]) -> Any:
     """Return what cookiecutter shows: the help text, an example, and for which projects the answer counts."""
     first, *rest = question["help"].splitlines()
-    if "when" in question:
-        rest.append(f"Only for {CONDITIONS[question['when']]}.")
     if question.get("multiselect"):
         rest.append(f"One or more of {', '.join(labels(question))}, separated by commas.")
     if "placeholder" in question:
         rest.append(f"Example: {question['placeholder']}")
+    if "when" in question:
+        rest.append(f"Only for {CONDITIONS[question['when']]}.")
     text = escape("\n    ".join([first, *(line.strip() for line in rest)]))
     if "choices" in question and not question.get("multiselect"):
         named = {value: escape(label) for value, label in labels(question).items() if value != label}

@@ -4,8 +4,8 @@ pexpect gives the command a terminal, and pyte shows what is on its screen.
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pexpect
 import pyte
@@ -27,6 +27,7 @@ class Terminal:
         self.screen.write_process_input = self.child.send
         self.stream = pyte.Stream(self.screen)
         self.output = ""
+        self.ended = False
 
     def __enter__(self) -> "Terminal":
         return self
@@ -34,24 +35,25 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         self.child.close(force=True)
 
-    def read(self, seconds: float = 0.05) -> bool:
-        """Show what the command writes within `seconds`; return whether it still runs."""
+    def read(self, seconds: float = 0.05) -> None:
+        """Show what the command writes within `seconds`, or note that it has ended."""
         try:
             text = self.child.read_nonblocking(65536, timeout=seconds)
         except pexpect.TIMEOUT:
-            return True
+            return
         except pexpect.EOF:
-            return False
+            self.ended = True
+            return
         self.output += text
         self.stream.feed(text)
-        return True
 
-    def wait_for(self, what: str, predicate: Any, seconds: float = 60) -> None:
+    def wait_for(self, what: str, predicate: Callable[[], object], seconds: float = 60) -> None:
         """Read until `predicate` is true; raise AssertionError with the screen if that takes too long."""
         deadline = time.monotonic() + seconds
         while not predicate():
             assert time.monotonic() < deadline, f"{what} does not appear on the screen:\n{self.text()}"
-            assert self.read() or predicate(), f"the command ended before {what} appeared:\n{self.text()}"
+            self.read()
+            assert not self.ended or predicate(), f"the command ended before {what} appeared:\n{self.text()}"
 
     def send(self, keys: str) -> None:
         self.child.send(keys)
@@ -70,7 +72,8 @@ class Terminal:
     def wait(self) -> int:
         """Read until the command ends; return its exit status."""
         deadline = time.monotonic() + 120
-        while self.read(1):
+        while not self.ended:
+            self.read(1)
             assert time.monotonic() < deadline, f"the command does not end:\n{self.text()}"
         self.child.wait()
         return self.child.exitstatus

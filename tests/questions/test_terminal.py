@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from terminal import COLUMNS, DOWN, ENTER, START_OF_LINE_KILL, Terminal
-from testing.template import copier, files, generate, questions, snapshot
+from questionnaire import QUESTION_MARK, QUESTIONS, Questionnaire, choices
+from terminal import COLUMNS, ENTER, Terminal
+from testing.template import copier, files, generate, snapshot
 
-QUESTIONS = questions()
-QUESTION_MARK = "🎤 "
 STARTER = ["kind", "source", "customize", "framework", "service_name", "description", "python_version", "base"]
 
 SERVICE = {"service_name": "orders", "description": "It's [quick]: ä", "python_version": "3.14"}
@@ -82,117 +81,6 @@ WRONG: dict[str, list[str]] = {
 }
 # A name that only starters refuse, and a path that is in use.
 WRONG_FOR_STARTERS = {"service_name": ["json"], "health_path": ["/readyz"]}
-
-
-class Questionnaire:
-    """The questions of `copier copy` at a terminal."""
-
-    def __init__(self, terminal: Terminal) -> None:
-        self.terminal = terminal
-        self.asked: list[str] = []
-
-    def current(self) -> str | None:
-        """Return the name of the last question on the screen."""
-        for row in reversed(self.terminal.rows()):
-            if row.startswith(QUESTION_MARK):
-                text = row.removeprefix(QUESTION_MARK)
-                names = [name for name, question in QUESTIONS.items() if first_line(question) == text]
-                assert len(names) == 1, f"no question has this first line: {text!r}"
-                return names[0]
-        return None
-
-    def next(self) -> str | None:
-        """Wait for the next question, or for the end of the questions; return its name or None."""
-
-        def appeared() -> bool:
-            return self.current() not in (None, *self.asked) or "Copying from" in self.terminal.output
-
-        self.terminal.wait_for("a question", appeared)
-        if "Copying from" in self.terminal.output:
-            return None
-        name = self.current()
-        assert name is not None
-        self.asked.append(name)
-        self.expect(*QUESTIONS[name]["help"].splitlines()[1:], *choices(QUESTIONS[name]))
-        return name
-
-    def expect(self, *texts: str) -> None:
-        """Wait until the screen shows each text whole in one row, and check that no row is full."""
-        for text in texts:
-            self.terminal.wait_for(repr(text), lambda text=text: any(text in row for row in self.terminal.rows()))
-        for y, row in enumerate(self.terminal.rows()):
-            assert not self.terminal.screen.buffer[y][COLUMNS - 1].data.strip(), f"a line is cut or wrapped: {row}"
-
-    def select(self, label: str) -> None:
-        for _ in choices(QUESTIONS[self.asked[-1]]):
-            if any(row.strip() == f"» {label}" for row in self.terminal.rows()):
-                break
-            before = self.terminal.text()
-            self.terminal.send(DOWN)
-            self.terminal.wait_for("another choice", lambda before=before: self.terminal.text() != before)
-        self.expect(f"» {label}")
-        self.terminal.send(ENTER)
-
-    def check(self, wanted: list[str]) -> None:
-        """Check the wanted choices, and no other."""
-        name = self.asked[-1]
-        for value in QUESTIONS[name]["choices"]:
-            self.expect(f"» {'●' if self.checked(value) else '○'} {value}")
-            if self.checked(value) != (value in wanted):
-                self.terminal.send(" ")
-                self.expect(f"» {'●' if value in wanted else '○'} {value}")
-            self.terminal.send(DOWN)
-        self.terminal.send(ENTER)
-
-    def checked(self, value: str) -> bool:
-        return any(row.endswith(f"● {value}") for row in self.terminal.rows())
-
-    def write(self, answer: str) -> None:
-        placeholder = QUESTIONS[self.asked[-1]].get("placeholder")
-        self.terminal.send(START_OF_LINE_KILL)
-        self.terminal.wait_for("an empty line", lambda: self.terminal.cursor_row().strip() == (placeholder or ""))
-        self.expect(*([placeholder] if placeholder else []))
-        if answer:
-            self.terminal.send(answer)
-            self.terminal.wait_for(answer, lambda: self.terminal.cursor_row().strip() == answer)
-        self.terminal.send(ENTER)
-
-    def expect_refusal(self) -> None:
-        start = f"Validation error for question '{self.asked[-1]}': "
-        self.terminal.wait_for("a refusal", lambda: self.terminal.rows()[-1].startswith(start))
-        assert self.terminal.rows()[-1].endswith("."), f"the refusal is cut: {self.terminal.rows()[-1]}"
-        self.expect()
-
-    def answer(self, name: str, value: Any, wrong: list[str]) -> None:
-        """Type the wrong answers, each of which is refused, then the right one."""
-        question = QUESTIONS[name]
-        if question.get("multiselect"):
-            self.check([])
-            self.expect_refusal()
-            self.check(value)
-        elif "choices" in question:
-            self.select(label(question, value))
-        elif question["type"] == "bool":
-            self.terminal.send("y" if value else "n")
-        else:
-            for each in wrong:
-                self.write(each)
-                self.expect_refusal()
-            self.write(value)
-
-
-def first_line(question: dict[str, Any]) -> str | None:
-    return question["help"].splitlines()[0] if "help" in question else None
-
-
-def choices(question: dict[str, Any]) -> list[str]:
-    """Return the choices of a question as the user sees them."""
-    return [str(choice) for choice in question.get("choices", [])]
-
-
-def label(question: dict[str, Any], value: str) -> str:
-    named = question["choices"]
-    return next(label for label, each in named.items() if each == value) if isinstance(named, dict) else value
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -1,17 +1,22 @@
 """Answers hold: from release to release, whatever the folder is called, and from update to update."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from copier import run_update
+from copier import run_copy, run_update
 
+from questionnaire import Questionnaire
+from terminal import ENTER, Terminal
 from testing.git import commit, git
 from testing.template import copier, files, generate, generate_from, read_answers, snapshot, working_clone
 
 OLDEST, NEWEST = "0.1.0", "0.3.0"
 RELEASES = [OLDEST, "0.2.0", NEWEST]
 CURRENT, NEXT = "99.0.0", "99.1.0"
+
+MONOREPO_FOLDER = "a repository/services [old]/orders"
 
 # An answer to each question of a starter that has no Jinja in it, none of them the default.
 GIVEN: dict[str, Any] = {
@@ -31,6 +36,7 @@ GIVEN: dict[str, Any] = {
     "pids_limit": "64",
 }
 GIVEN_TO_OLDEST = GIVEN | {"framework": "fastapi"}
+GIVEN_TO_WORKER = {name: GIVEN[name] for name in GIVEN if name not in ("port", "health_path")} | {"framework": "worker"}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +53,7 @@ def update(project: Path, version: str = CURRENT, **answers: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "answers"), [(OLDEST, GIVEN_TO_OLDEST), (NEWEST, GIVEN), (NEWEST, GIVEN | {"framework": "worker"})]
+    ("version", "answers"), [(OLDEST, GIVEN_TO_OLDEST), (NEWEST, GIVEN), (NEWEST, GIVEN_TO_WORKER)]
 )
 def test_answers_of_a_release_are_kept_and_its_service_keeps_the_old_layout(
     template: Path, tmp_path: Path, version: str, answers: dict[str, Any]
@@ -59,6 +65,20 @@ def test_answers_of_a_release_are_kept_and_its_service_keeps_the_old_layout(
         kept = read_answers(project)
         assert {name: kept.get(name) for name in before} | {"_commit": None} == before | {"_commit": None}
         assert (kept["_commit"], kept["layout"], kept["package_name"]) == (target, 1, "orders")
+
+
+def test_an_interactive_update_offers_the_recorded_answers(template: Path, tmp_path: Path) -> None:
+    project = commit(generate_from(template, tmp_path / "project", NEWEST, **GIVEN))
+    command = (sys.executable, "-m", "copier", "update", f"--vcs-ref={CURRENT}")
+    with Terminal(*command, cwd=project) as terminal:
+        questionnaire = Questionnaire(terminal)
+        while questionnaire.next():
+            terminal.send(ENTER)
+        assert terminal.wait() == 0, terminal.text()
+    assert questionnaire.asked == ["customize", "service_name", "description", "python_version", "base"]
+    answers = read_answers(project)
+    assert {name: answers[name] for name in GIVEN} == GIVEN
+    assert answers["layout"] == 1
 
 
 def test_an_answer_given_later_holds(template: Path, tmp_path: Path) -> None:
@@ -76,8 +96,10 @@ def test_data_is_recorded_for_questions_that_are_not_asked(tmp_path: Path) -> No
     assert (answers["layout"], answers["package_name"]) == (2, "orders")
 
 
-@pytest.mark.parametrize("version", [OLDEST, NEWEST, CURRENT])
-@pytest.mark.parametrize("folder", ["project", "a repository/services [old]/orders"])
+@pytest.mark.parametrize(
+    ("version", "folder"),
+    [(OLDEST, "project"), (NEWEST, MONOREPO_FOLDER), (CURRENT, "project"), (CURRENT, MONOREPO_FOLDER)],
+)
 def test_a_service_that_is_renamed_keeps_its_package(template: Path, tmp_path: Path, version: str, folder: str) -> None:
     project = generate_from(template, tmp_path / folder, version, service_name="hello-service")
     commit(project if folder == "project" else tmp_path / "a repository")
@@ -110,8 +132,15 @@ def test_recopying_and_copying_over_an_old_project_keep_its_layout(template: Pat
         assert (answers["layout"], answers["package_name"], answers["service_name"]) == (1, "orders", "orders")
 
 
-@pytest.mark.parametrize("data", ["framework=flask", "source=existing", "kind=base-image"])
-@pytest.mark.parametrize("version", [NEWEST, CURRENT])
+@pytest.mark.parametrize(
+    ("version", "data"),
+    [
+        (NEWEST, "framework=flask"),
+        (NEWEST, "source=existing"),
+        (CURRENT, "framework=flask"),
+        (CURRENT, "kind=base-image"),
+    ],
+)
 def test_what_decides_which_files_there_are_cannot_change(
     template: Path, tmp_path: Path, version: str, data: str
 ) -> None:
@@ -176,7 +205,9 @@ def test_the_answers_of_another_template_do_not_matter(tmp_path: Path) -> None:
     }.items(),
 )
 def test_the_folder_offers_a_valid_name(tmp_path: Path, folder: str, name: str) -> None:
-    project = generate(tmp_path / folder)
+    project = tmp_path / folder
+    only_answers = ["*", "!/.copier-answers.yml"]  # spares the time of the other files
+    run_copy(str(snapshot()), project, exclude=only_answers, defaults=True, quiet=True)
     answers = read_answers(project)
     assert answers["service_name"] == name
     assert answers["package_name"] == name.replace("-", "_")
