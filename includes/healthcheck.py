@@ -15,7 +15,7 @@ import time
 
 # For the whole probe. Docker's own timeout is 3 s, so the reason still reaches `docker inspect`.
 TIMEOUT_SECONDS = 2.5
-# How far in the future a heartbeat may be, since clocks differ between machines that share a volume.
+# Clocks differ between machines that share a volume: how far in the future a heartbeat may be.
 CLOCK_TOLERANCE_SECONDS = 5
 
 
@@ -24,7 +24,7 @@ def probe_address(host: str) -> str:
     host = host.strip("[]")
     # A name may be the public one, which can lead to another machine.
     is_address = ":" in host or host.replace(".", "").isdigit()
-    if not is_address or host == "0.0.0.0":
+    if not is_address or host.strip("0.") == "":
         return "127.0.0.1"
     return "::1" if host == "::" else host
 
@@ -83,7 +83,7 @@ def check_heartbeat(file: str, max_age: str) -> str | None:
     if age > limit:
         return f"heartbeat {file}: last seen {age:.0f} s ago, at most {limit:g} s are allowed"
     if age < -CLOCK_TOLERANCE_SECONDS:
-        return f"heartbeat {file}: its time is {-age:.0f} s in the future: check the clocks, then touch the file"
+        return f"heartbeat {file}: {-age:.0f} s in the future: check the clocks, then touch the file"
     return None
 
 

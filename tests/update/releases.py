@@ -23,7 +23,8 @@ def questions_of(version: str) -> dict[str, Any]:
     commit = git(ROOT, "log", "--format=%H", f"--grep=^Release {version}$")
     found: dict[str, Any] = {}
     for path in git(ROOT, "ls-tree", "--name-only", commit, "questions/").splitlines():
-        found |= yaml.safe_load(git(ROOT, "show", f"{commit}:{path}"))
+        if path.endswith(".yml"):
+            found |= yaml.safe_load(git(ROOT, "show", f"{commit}:{path}"))
     return found
 
 

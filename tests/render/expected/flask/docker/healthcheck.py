@@ -15,7 +15,7 @@ import time
 
 # For the whole probe. Docker's own timeout is 3 s, so the reason still reaches `docker inspect`.
 TIMEOUT_SECONDS = 2.5
-# How far in the future a heartbeat may be, since clocks differ between machines that share a volume.
+# Clocks differ between machines that share a volume: how far in the future a heartbeat may be.
 CLOCK_TOLERANCE_SECONDS = 5
 
 
@@ -24,7 +24,7 @@ def probe_address(host: str) -> str:
     host = host.strip("[]")
     # A name may be the public one, which can lead to another machine.
     is_address = ":" in host or host.replace(".", "").isdigit()
-    if not is_address or host == "0.0.0.0":
+    if not is_address or host.strip("0.") == "":
         return "127.0.0.1"
     return "::1" if host == "::" else host
 
@@ -55,9 +55,8 @@ def check_http(port: str, path: str, host: str, host_header: str) -> str | None:
         return f"PORT is {port!r}: set it to a whole number from 1 to 65535"
     request = f"GET {path} HTTP/1.1\r\nHost: {host_header}\r\nConnection: close\r\n\r\n"
     try:
-        status_line = read_status_line(
-            (probe_address(host), int(port)), request.encode("ascii")
-        )
+        address = (probe_address(host), int(port))
+        status_line = read_status_line(address, request.encode("ascii"))
     except (OSError, ValueError) as error:
         return f"GET {path} on port {port}: {error}"
     protocol, _, status = status_line.partition(" ")
@@ -76,9 +75,7 @@ def check_heartbeat(file: str, max_age: str) -> str | None:
         limit = 0
     # This comparison is false for nan as well.
     if not 0 < limit < float("inf"):
-        return (
-            f"HEARTBEAT_MAX_AGE is {max_age!r}: set it to a number of seconds above 0"
-        )
+        return f"HEARTBEAT_MAX_AGE is {max_age!r}: set it to a number above 0"
     try:
         age = time.time() - Path(file).stat().st_mtime
     except (OSError, ValueError) as error:
@@ -86,7 +83,7 @@ def check_heartbeat(file: str, max_age: str) -> str | None:
     if age > limit:
         return f"heartbeat {file}: last seen {age:.0f} s ago, at most {limit:g} s are allowed"
     if age < -CLOCK_TOLERANCE_SECONDS:
-        return f"heartbeat {file}: its time is {-age:.0f} s in the future: check the clocks, then touch the file"
+        return f"heartbeat {file}: {-age:.0f} s in the future: check the clocks, then touch the file"
     return None
 
 
