@@ -5,8 +5,9 @@
 All layouts have the same app, bench/app. `before` and `uv-multistage` are built from
 bench/dockerfiles; the others are services of this template that contain the app. Sizes are
 those that the engine reports for the image, in MB of 10^6 bytes. A start lasts from
-`docker run` to the first 200; the figure is the median of N rounds, in which the layouts
-take turns. A rebuild follows a change of one source file. Compare figures of one run only.
+`docker run` to the first 200, in seconds and in CPU seconds of the container; the figure is
+the median of N rounds, in which the layouts take turns. A rebuild follows a change of one
+source file. Compare figures of one run only.
 """
 
 import argparse
@@ -20,13 +21,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.measure import build, docker, rebuild, use_engine
+from bench.measure import build, cpu_seconds, docker, rebuild, use_engine
 from testing.docker import image_size
 from testing.template import generate
 
 HERE = Path(__file__).parent
 APP = HERE / "app"
-SOURCE = "src/field_app/__main__.py"
+SOURCE = "src/field_app/main.py"
 PACKAGES = {"build_packages": "libpq-dev", "runtime_packages": "libpq5"}
 TAG = "bench-of-layouts"
 
@@ -70,8 +71,8 @@ LAYOUTS = {
 }
 
 
-def start(image: str, cpus: str) -> float:
-    """Return the seconds from `docker run` to the first 200, with `cpus` CPUs."""
+def start(image: str, cpus: str) -> tuple[float, float]:
+    """Return the seconds from `docker run` to the first 200 with `cpus` CPUs, and the CPU seconds."""
     began = time.perf_counter()
     options = ("--detach", "--cpus", cpus, "--memory", "512m", "--publish", "127.0.0.1::8000")
     container = docker("run", *options, image)
@@ -82,13 +83,18 @@ def start(image: str, cpus: str) -> float:
                 with socket.create_connection(("127.0.0.1", port), 1) as connection:
                     connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
                     if b" 200 " in connection.recv(64):
-                        return time.perf_counter() - began
+                        return time.perf_counter() - began, cpu_seconds(container)
             except OSError:
                 pass
             time.sleep(0.005)
         sys.exit(f"{image} did not answer:\n{docker('logs', container)}")
     finally:
         docker("rm", "--force", container)
+
+
+def spread(values: tuple[float, ...]) -> str:
+    """Return the median of some seconds, with the minimum and the maximum."""
+    return f"{statistics.median(values):.2f} s ({min(values):.2f}-{max(values):.2f})"
 
 
 def main() -> None:
@@ -107,7 +113,7 @@ def main() -> None:
         folders = {name: Path(temporary) / str(number) for number, name in enumerate(names)}
         try:
             sizes: dict[str, int] = {}
-            starts: dict[str, list[float]] = {name: [] for name in names}
+            starts: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
             rebuilds: dict[str, float] = {}
             for name in names:
                 print(f"building {name}", file=sys.stderr)
@@ -117,9 +123,9 @@ def main() -> None:
             for turn in range(options.rounds + 1):
                 print(f"starting, round {turn} of {options.rounds}", file=sys.stderr)
                 for name in names:
-                    seconds = start(images[name], options.cpus)
+                    times = start(images[name], options.cpus)
                     if turn:  # the first round only fills the disk cache
-                        starts[name].append(seconds)
+                        starts[name].append(times)
             for name in names:
                 print(f"rebuilding {name}", file=sys.stderr)
                 rebuilds[name] = statistics.median(rebuild(folders[name], SOURCE, images[name]) for _ in range(3))
@@ -129,15 +135,13 @@ def main() -> None:
                 subprocess.run(["docker", "image", "rm", "--force", image], capture_output=True)
 
     first = names[0]
-    print(f"\n{'layout':24} {'image':>9} {'':>6} {f'start at {options.cpus} CPU':>19} {'':>6} {'rebuild':>9}")
+    heading = f"start at {options.cpus} CPU"
+    print(f"\n{'layout':24} {'image':>9} {'ratio':>6} {heading:>19} {'CPU':>19} {'rebuild':>9}")
     for name in names:
-        median = statistics.median(starts[name])
-        spread = f"{median:.2f} s ({min(starts[name]):.2f}-{max(starts[name]):.2f})"
-        print(
-            f"{name:24} {sizes[name] / 1e6:6.0f} MB {sizes[name] / sizes[first]:6.2f} {spread:>19}"
-            f" {median / statistics.median(starts[first]):6.2f} {rebuilds[name]:7.2f} s"
-        )
-    print(f"\nRatios are relative to {first}. A start is the median of {options.rounds} (minimum-maximum).")
+        seconds, cpu = (spread(values) for values in zip(*starts[name], strict=True))
+        size = f"{sizes[name] / 1e6:6.0f} MB {sizes[name] / sizes[first]:6.2f}"
+        print(f"{name:24} {size} {seconds:>19} {cpu:>19} {rebuilds[name]:7.2f} s")
+    print(f"\nThe ratio is the size relative to {first}. A start is the median of {options.rounds} (minimum-maximum).")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,17 @@ def docker(*arguments: str | Path) -> str:
     return result.stdout.strip()
 
 
+def cpu_seconds(container: str) -> float:
+    """Return the CPU seconds that a running container has used, from its control group (v1 or v2)."""
+    identifier = docker("inspect", "--format", "{{.Id}}", container)
+    groups = Path("/sys/fs/cgroup")
+    for file in groups.glob(f"cpu*/**/{identifier}/cpuacct.usage"):
+        return int(file.read_text()) / 1e9
+    for file in groups.glob(f"**/*{identifier}*/cpu.stat"):
+        return int(dict(line.split() for line in file.read_text().splitlines())["usage_usec"]) / 1e6
+    sys.exit(f"the control group of container {identifier} is not below {groups}")
+
+
 def build(folder: Path, image: str) -> float:
     """Build `folder` as `image`; return the seconds it took."""
     certificates = os.environ.get("SSL_CERT_FILE", "")

@@ -58,7 +58,7 @@ class Service:
     """A generated service and a virtual environment with its locked requirements."""
 
     def __init__(self, folder: Path, framework: str) -> None:
-        self.folder = generate(folder / "service", framework=framework)
+        self.folder = generate(folder / "service", framework=framework, service_name="hello-service")
         self.package = self.folder / "src" / "hello_service"
         self.python = folder / "venv" / "bin" / "python"
         uv = Path(sys.executable).with_name("uv")

@@ -101,7 +101,7 @@ class Process:
 
     def __init__(self, service: Service, options: tuple[str, ...], app: str, environment: dict[str, str]) -> None:
         docker = service.folder / "docker"
-        command = [service.python, docker / "start.py", "--config", docker / "gunicorn.conf.py", *options, app]
+        command = [service.python, docker / "start.py", *options, app]
         self.port = int(environment["PORT"]) if environment["PORT"].isdecimal() else 0
         self.environment = environment
         self.healthcheck = docker / "healthcheck.py"

@@ -1,50 +1,8 @@
-"""An app of ordinary weight: what it imports is what many services import."""
+"""Start the app with uvicorn, as layouts without a start of their own do."""
 
-import httpx
-import psycopg2
 import uvicorn
-from fastapi import FastAPI
-from pydantic import BaseModel
-from pydantic_settings import BaseSettings
-from sqlalchemy import create_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-
-class Settings(BaseSettings):
-    database_url: str = "postgresql+psycopg2://app@localhost/app"
-    port: int = 8000
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class Item(Base):
-    __tablename__ = "item"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str]
-
-
-class ItemOut(BaseModel):
-    id: int
-    name: str
-
-
-settings = Settings()
-engine = create_engine(settings.database_url)
-client = httpx.AsyncClient()
-app = FastAPI()
-
-
-@app.get("/healthz")
-async def healthz() -> dict[str, str]:
-    return {"status": "ok", "libpq": str(psycopg2.__libpq_version__)}
-
-
-@app.get("/items")
-async def items() -> list[ItemOut]:
-    return [ItemOut(id=1, name="one")]
-
+from .main import app
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="0.0.0.0", port=settings.port)
+    uvicorn.run(app, host="0.0.0.0", port=8000)

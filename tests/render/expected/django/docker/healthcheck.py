@@ -83,7 +83,7 @@ def check_heartbeat(file: str, max_age: str) -> str | None:
     if age > limit:
         return f"heartbeat {file}: last seen {age:.0f} s ago, at most {limit:g} s are allowed"
     if age < -CLOCK_TOLERANCE_SECONDS:
-        return f"heartbeat {file}: {-age:.0f} s in the future: check the clocks, then touch the file"
+        return f"heartbeat {file}: {-age:.0f} s in the future: check the clocks, then touch it"
     return None
 
 

@@ -56,6 +56,7 @@ if __name__ == "__main__":
     # gunicorn.conf.py enables it again.
     gc.disable()
 
+    sys.argv[1:1] = ["--config", os.path.join(sys.path[0], "gunicorn.conf.py")]
     from gunicorn.app.wsgiapp import run
 
     run()
