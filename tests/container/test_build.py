@@ -75,13 +75,13 @@ def test_only_what_is_named_enters_the_build_context(default: Service, tmp_path:
         "docker",
         ".venv/lib",
     ]
-    planted = [default.project / folder / "canary.txt" for folder in canaries]
-    planted += [
+    files = [default.project / folder / "canary.txt" for folder in canaries]
+    files += [
         default.project / name for name in (".env", ".netrc", "id_rsa", f"src/{default.package}/.env", "docker/.env")
     ]
     made = []
     try:
-        for file in planted:
+        for file in files:
             made += [folder for folder in file.parents if not folder.exists()]
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text("canary")
@@ -100,7 +100,7 @@ def test_only_what_is_named_enters_the_build_context(default: Service, tmp_path:
         allowed |= {f"docker/{name}" for name in ("healthcheck.py", "logging.json", "logs.py", "start.py")}
         assert {path for path in context if not path.startswith(("src/", "tests/"))} == allowed
     finally:
-        for file in planted:
+        for file in files:
             file.unlink(missing_ok=True)
         for folder in sorted(set(made), key=lambda path: -len(path.parts)):
             if folder.exists():

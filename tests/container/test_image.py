@@ -172,9 +172,9 @@ def test_the_tests_pass_inside_the_image_that_ships(service: Service):
 
 @pytest.mark.xdist_group("production")
 def test_a_failing_test_fails_the_build(default: Service, tmp_path: Path):
-    (default.project / "tests" / "test_that_fails.py").write_text("def test_it():\n    assert False, 'as planted'\n")
+    (default.project / "tests" / "test_that_fails.py").write_text("def test_it():\n    assert False, 'on purpose'\n")
     try:
         result = default.make("test", check=False)
-        assert result.returncode and "as planted" in result.stderr
+        assert result.returncode and "on purpose" in result.stderr
     finally:
         (default.project / "tests" / "test_that_fails.py").unlink()

@@ -79,14 +79,14 @@ EDITS = {
         has("docker-compose.prod.yml", "hostname: kept"),
     ),
     "an extra RUN": Edit(
-        replace("Dockerfile", r"(FROM base AS (?:runtime|service)\n)", r"\1RUN echo planted\n"),
+        replace("Dockerfile", r"(FROM base AS (?:runtime|service)\n)", r"\1RUN echo added\n"),
         lambda project: bool(
-            re.search(r"AS (runtime|service)\nRUN echo planted\n", (project / "Dockerfile").read_text())
+            re.search(r"AS (runtime|service)\nRUN echo added\n", (project / "Dockerfile").read_text())
         ),
     ),
     "a new dependency": Edit(
-        replace("requirements.in", r"\A", "a-planted-dependency\n"),
-        has("requirements.in", "a-planted-dependency\n"),
+        replace("requirements.in", r"\A", "an-added-dependency\n"),
+        has("requirements.in", "an-added-dependency\n"),
     ),
     "a changed port": Edit(
         lambda project: None,
@@ -102,20 +102,20 @@ EDITS = {
     "a renamed package": Edit(rename_package, is_renamed),
     "a module of the user's": Edit(add_module, lambda project: (package(project) / "added.py").exists()),
     "changed source": Edit(
-        lambda project: replace(f"src/{package(project).name}/settings.py", r"\A", "# planted\n")(project),
-        lambda project: has(f"src/{package(project).name}/settings.py", "# planted\n")(project),
+        lambda project: replace(f"src/{package(project).name}/settings.py", r"\A", "# added\n")(project),
+        lambda project: has(f"src/{package(project).name}/settings.py", "# added\n")(project),
     ),
     "a target in the Makefile": Edit(
-        replace("Makefile", r"\Z", "\n.PHONY: planted\nplanted:\n\ttrue\n"), has("Makefile", "planted:\n\ttrue\n")
+        replace("Makefile", r"\Z", "\n.PHONY: added\nadded:\n\ttrue\n"), has("Makefile", "added:\n\ttrue\n")
     ),
-    "an ignored path": Edit(replace(".gitignore", r"\A", "planted/\n"), has(".gitignore", "planted/\n")),
+    "an ignored path": Edit(replace(".gitignore", r"\A", "added/\n"), has(".gitignore", "added/\n")),
     "a package in the base image": Edit(
-        replace("Dockerfile", r"(FROM debian AS runtime\n)", r"\1RUN echo planted\n"),
-        has("Dockerfile", "AS runtime\nRUN echo planted\n"),
+        replace("Dockerfile", r"(FROM debian AS runtime\n)", r"\1RUN echo added\n"),
+        has("Dockerfile", "AS runtime\nRUN echo added\n"),
         kind="base-image",
     ),
     "a changed README": Edit(
-        replace("README.md", r"\A(.*)\n", r"\1, planted\n"), has("README.md", ", planted\n"), kind="base-image"
+        replace("README.md", r"\A(.*)\n", r"\1, added\n"), has("README.md", ", added\n"), kind="base-image"
     ),
     "a deleted structure test": Edit(
         delete("structure/debug.yaml"), is_gone("structure/debug.yaml"), kind="base-image"

@@ -203,7 +203,7 @@ def test_an_updated_service_is_built_healthy_and_drained(
     update(project)
     assert conflicts(project) == []
     with Service(project) as service:
-        assert "RUN echo planted" in service.build().stderr
+        assert "RUN echo added" in service.build().stderr
         with service.production():
             answer: list[tuple[int, str]] = []
             if framework in SLOW:
