@@ -24,7 +24,8 @@ LAYOUT = {
     "docker-bake.hcl",
     "docker-compose.prod.yml",
     "docker-compose.yml",
-    "docker/README.md",
+    ".hadolint.yaml",
+    "docker/container-layout.md",
     "docker/healthcheck.py",
 }
 

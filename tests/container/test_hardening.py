@@ -210,8 +210,12 @@ def test_two_services_are_included_in_one_stack(default: Service, tmp_path: Path
     )
     image = f"other-service:{default.env['VERSION']}"
     docker("tag", default.image, image)
-    ports = {f"{default.prefix}_PORT": "0", "OTHER_SERVICE_PORT": "0"}
-    env = default.env | {"COMPOSE_PROJECT_NAME": f"stack-{default.run_id}"} | ports
+    env = default.env | {
+        "COMPOSE_PROJECT_NAME": f"stack-{default.run_id}",
+        "OTHER_SERVICE_IMAGE": image,
+        "OTHER_SERVICE_PORT": "0",
+        f"{default.prefix}_PORT": "0",
+    }
     command = ("docker", "compose", "--file", stack)
     try:
         run(*command, "up", "--detach", "--wait", env=env)

@@ -21,7 +21,7 @@ def test_two_services_and_a_root_stack_are_healthy_together(engine: None, tmp_pa
     with Service(projects["api"]) as api, Service(projects["worker"], run_id=api.run_id) as worker:
         for service in (api, worker):
             service.build()
-        env = {"VERSION": api.env["VERSION"], "OUR_API_PORT": str(api.port)}
+        env = {"OUR_API_IMAGE": api.image, "OUR_API_PORT": str(api.port), "OUR_WORKER_IMAGE": worker.image}
         try:
             run("docker", "compose", "up", "--detach", "--wait", cwd=tmp_path, env=env)
             said = run("docker", "compose", "ps", "--format", "{{.Service}} {{.Health}}", cwd=tmp_path, env=env).stdout

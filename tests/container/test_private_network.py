@@ -109,6 +109,7 @@ def private(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         },
     }
     server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="module", params=["uv", "pip"])

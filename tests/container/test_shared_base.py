@@ -131,8 +131,9 @@ def test_an_app_reads_the_full_python_version(slim: Service, distroless: Service
 
 def test_packages_work_when_pruned_on_distroless(wheels: Service):
     assert wheels.sandbox("python", "-c", WHEELS, user="10001:10001").stdout == "work\n"
-    pruned = [path for path in wheels.listing if "/numpy/" in path and ("/tests/" in path or path.endswith(".h"))]
-    assert pruned == []
+    left = [path for path in wheels.listing if "/numpy/" in path and ("/tests/" in path or path.endswith(".h"))]
+    # numpy.f2py reads the sources beside its modules, and any file of a package's own folder may be data.
+    assert [path for path in left if "/f2py/src/" not in path] == []
 
 
 def test_licences_and_records_outlive_the_pruning(wheels: Service):
