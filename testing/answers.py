@@ -142,6 +142,8 @@ BUILT: dict[str, dict[str, Any]] = {
 for flavor in ("slim", "distroless"):
     on_base = {"base": "shared", "flavor": flavor}
     BUILT[flavor] = on_base | {"build_packages": "libpq-dev", "runtime_packages": "libpq5"}
+# ssh-agent has a setgid bit in Debian.
+BUILT["slim"]["runtime_packages"] += " openssh-client"
 for starter in STARTERS:
     BUILT[starter] = {"framework": starter}
     for flavor in ("slim", "distroless"):

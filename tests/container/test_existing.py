@@ -10,7 +10,7 @@ import pytest
 from testing.answers import ADOPTED
 from testing.docker import docker, get, inspect
 from testing.service import Service
-from testing.template import FIXTURES, adopt, files
+from testing.template import FIXTURES, adopt, files, generate
 from testing.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("existing")
@@ -88,3 +88,50 @@ def test_what_is_not_there_is_told_at_build_time(engine: None, tmp_path: Path, m
     assert refused.returncode
     (line,) = {line for line in refused.stderr.splitlines() if line.startswith("ERROR: ")}
     assert f'{named}": not found' in line
+
+
+def test_variables_in_env_do_not_move_the_port_or_the_image(engine: None, tmp_path: Path):
+    """Compose reads .env itself, and passes it to the service."""
+    with Service(adopt("shop", tmp_path / "shop")) as shop:
+        shop.bake("image")
+        (shop.project / ".env").write_text("PORT=9000\nVERSION=9.9.9\nCOLOUR=red\n")
+        with shop.production():
+            environment = inspect(shop.container)["Config"]["Env"]
+            assert "PORT=8000" in environment and "COLOUR=red" in environment
+            assert shop.health == "healthy" and get(shop.url("/health"))[0] == 200
+        image = shop.compose("config", "--images", **{f"{shop.prefix}_IMAGE": ""}).stdout.strip()
+        assert image == "shop:0.0.0-dev"
+
+
+ONE_FILE = """
+import http.server
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"old")
+
+
+http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
+"""
+
+
+def test_development_runs_changed_code_of_an_app_in_one_file(engine: None, tmp_path: Path):
+    """Python would take the bytecode beside the mounted file, which the image contains."""
+    project = tmp_path / "tiny"
+    project.mkdir()
+    (project / "app.py").write_text(ONE_FILE)
+    (project / "requirements.txt").touch()
+    generate(project, source="existing", app_dir="app.py", start_command="python -m app", health_path="/")
+    service = Service(project, compose_files=["docker-compose.yml", tmp_path / "ports.yml"])
+    (tmp_path / "ports.yml").write_text(f"services:\n  tiny:\n    ports: !override ['127.0.0.1:{service.port}:8000']\n")
+    try:
+        service.compose("up", "--build", "--detach")
+        wait_until("the old code answers", lambda: get(service.url("/")) == (200, "old"), service.logs)
+        (project / "app.py").write_text(ONE_FILE.replace('b"old"', 'b"new"'))
+        service.compose("restart", "--timeout", "1")
+        wait_until("the new code answers", lambda: get(service.url("/")) == (200, "new"), service.logs)
+    finally:
+        service.compose("down", "--rmi", "local", "--timeout", "1", check=False)

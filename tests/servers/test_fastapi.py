@@ -51,7 +51,7 @@ def serve(start):
             "HEALTH_PATH": "/healthz",
             "SERVICE_VERSION": "1.2.3",
             "UVICORN_APP": "test_app:app",
-            "UVICORN_HOST": "127.0.0.1",
+            "HOST": "127.0.0.1",
             "UVICORN_LOG_CONFIG": str(service.folder / "docker" / "logging.json"),
             "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "20",
             "UVICORN_SERVER_HEADER": "false",
@@ -113,7 +113,7 @@ def test_two_worker_processes_serve_and_drain(service: Service, serve) -> None:
 
 
 def test_it_listens_on_ipv6(service: Service, serve) -> None:
-    assert serve(service, UVICORN_HOST="::").get("/", "::1") == 200
+    assert serve(service, HOST="::").get("/", "::1") == 200
 
 
 def test_every_log_line_is_a_json_object(service: Service, serve) -> None:

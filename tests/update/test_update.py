@@ -223,6 +223,20 @@ def test_an_update_needs_no_trust(template: Path, tmp_path: Path):
     assert result.returncode == 0, result.stderr
 
 
+def test_the_guide_of_an_existing_service_is_updated_and_its_own_readme_is_not(template: Path, tmp_path: Path):
+    """Releases up to 0.3.0 named the guide docker/README.md, which a pattern for README.md left out of updates."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "README.md").write_text("Mine.\n")
+    answers = {"source": "existing", "app_dir": "app", "start_command": "python -m app"}
+    generate_release(template, project, "0.3.0", answers)
+    before = (project / "docker" / "README.md").read_text()
+    update(project)
+    assert (project / "docker" / "README.md").read_text() != before
+    assert "## Updates of this layout" in (project / "docker" / "README.md").read_text()
+    assert (project / "README.md").read_text() == "Mine.\n"
+
+
 def test_in_a_monorepo_each_service_is_updated_alone(template: Path, tmp_path: Path):
     own_template = tmp_path / "template"
     git(tmp_path, "clone", "--quiet", str(template), str(own_template))

@@ -17,7 +17,8 @@ def main() -> None:
     import logs
 
     logs.configure()
-    # The health check reads PORT, and uvicorn reads UVICORN_PORT.
+    # The health check reads HOST and PORT, and uvicorn reads UVICORN_HOST and UVICORN_PORT.
+    os.environ["UVICORN_HOST"] = os.environ.get("HOST") or "0.0.0.0"  # noqa: S104
     port = os.environ["UVICORN_PORT"] = os.environ["PORT"]
     if not (port.isdecimal() and 1 <= int(port) <= 65535):
         sys.exit(f"PORT is {port!r}: set it to a number from 1 to 65535.")
