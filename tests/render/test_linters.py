@@ -12,6 +12,7 @@ import pytest
 
 from testing import ROOT
 from testing.answers import BASE_IMAGES, EXISTING, LAYOUTS, MATRIX, SERVICES
+from testing.git import commit
 from testing.process import TOOLS, run
 
 pytestmark = pytest.mark.xdist_group("render")
@@ -183,3 +184,15 @@ def test_renovate_refuses_a_broken_configuration(outputs: Path, tmp_path: Path):
     broken.write_text(text.replace('"copier": { "enabled"', '"copier": { "enabledd"'))
     result = validate_renovate(broken)
     assert result.returncode and "copier.enabledd" in result.stdout + result.stderr
+
+
+def test_renovate_updates_the_locks_as_make_lock_does(outputs: Path, tmp_path: Path):
+    """Renovate finds the lock files and repeats the command in their header. This only reads; it asks no registry."""
+    project = tmp_path / "project"
+    shutil.copytree(outputs / "defaults", project)
+    commit(project)
+    env = {"PATH": f"{TOOLS}:{os.environ['PATH']}", "LOG_LEVEL": "debug", "RENOVATE_BASE_DIR": str(tmp_path / "base")}
+    renovate = require(RENOVATE).with_name("renovate")
+    log = run(renovate, "--platform=local", "--dry-run=extract", cwd=project, env=env).stdout
+    assert "pip-compile error" not in log
+    assert re.search(r'"pip-compile": \{"fileCount": 2, "depCount": \d\d', log), log[-4000:]
