@@ -124,7 +124,7 @@ def test_development_runs_changed_code_of_an_app_in_one_file(engine: None, tmp_p
     project.mkdir()
     (project / "app.py").write_text(ONE_FILE)
     (project / "requirements.txt").touch()
-    generate(project, source="existing", app_dir="app.py", start_command="python -m app", health_path="/")
+    generate(project, source="existing", app_dir="app.py", start_command="python -m app")
     service = Service(project, compose_files=["docker-compose.yml", tmp_path / "ports.yml"])
     (tmp_path / "ports.yml").write_text(f"services:\n  tiny:\n    ports: !override ['127.0.0.1:{service.port}:8000']\n")
     try:

@@ -167,7 +167,7 @@ def test_update_leaves_checkouts_and_other_branches_alone(fleet: Fleet, before, 
 def test_update_puts_one_commit_on_a_branch_of_its_own(fleet: Fleet, update: Outcome):
     repository = fleet.folder / "behind"
     assert branches(repository) == [BRANCH]
-    subject = f"Update hello-service from {OLD} to {NEW} of its template"
+    subject = f"Update service from {OLD} to {NEW} of its template"
     assert git(repository, "log", "--format=%s", f"main..{BRANCH}") == subject
     assert git(repository, "diff", "--name-only", "main", BRANCH).split() == [
         ".copier-answers.yml",
