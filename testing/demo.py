@@ -35,7 +35,7 @@ class DemoError(Exception):
 
 def main() -> None:
     port = os.environ.setdefault("HELLO_SERVICE_PORT", "8000")
-    os.environ |= {"COMPOSE_PROJECT_NAME": PROJECT, "VERSION": VERSION, "REGISTRY": ""}
+    os.environ |= {"COMPOSE_PROJECT_NAME": PROJECT, "VERSION": VERSION, "HELLO_SERVICE_IMAGE": IMAGE}
     os.chdir(ROOT)
     environment_changed = ensure_engine()
     docker("compose", "--project-name", PROJECT, "down", "--remove-orphans", check=False)
