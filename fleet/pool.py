@@ -132,7 +132,7 @@ def _end(process: ForkProcess, number: signal.Signals) -> None:
 def _work(sender: connection.Connection, slot: Path, function: Callable[[Job, Path], Value], job: Job) -> None:
     """Run a job and send its result.
 
-    The process leads a process group, so that it can be ended together with its children.
+    The process leads a process group, so one signal ends it and its children.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.setsid()

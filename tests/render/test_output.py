@@ -1,6 +1,7 @@
 """What every output has in common, whatever was answered."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import yaml
 
 from testing import ROOT
 from testing.answers import MATRIX, SERVICES
+from testing.git import commit, git
+from testing.process import run
 from testing.template import copier, files, generate
 
 pytestmark = pytest.mark.xdist_group("render")
@@ -113,3 +116,14 @@ def test_a_dockerfile_keeps_the_rules_that_no_linter_checks(outputs: Path, name:
     assert dockerfile.index("requirements.txt") < dockerfile.index("COPY src/")
     for mount in ("ca-certificates,target=/etc/ssl/certs/ca-certificates.crt", "netrc,target=/root/.netrc"):
         assert f"--mount=type=secret,id={mount}" in dockerfile
+
+
+@pytest.mark.parametrize("name", ["defaults", "base"])
+@pytest.mark.parametrize(
+    "remote", ["https://user:a-token@example.com/team/service.git", "git@example.com:team/service.git"]
+)
+def test_the_label_of_the_source_has_no_credentials(outputs: Path, tmp_path: Path, name: str, remote: str):
+    project = shutil.copytree(outputs / name, tmp_path / "project")
+    git(commit(project), "remote", "add", "origin", remote)
+    shown = run("make", "--eval=show: ; @echo $(SOURCE)", "show", cwd=project).stdout.strip()
+    assert shown == "https://example.com/team/service.git"
