@@ -15,6 +15,9 @@ def pytest_configure() -> None:
     # A shell starts background commands with SIGINT ignored, and child processes inherit that.
     # Tests send SIGINT to children, so restore Python's own handler.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A make that a test starts must not take over the options of the `make` that runs the tests.
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session", autouse=True)
