@@ -212,7 +212,7 @@ def test_an_answer_that_the_new_release_refuses_is_not_replaced_in_silence(updat
 
 def test_services_in_one_repository_have_a_branch_each(fleet: Fleet, update: Outcome):
     repository = fleet.folder / "monorepo"
-    for folder, branch in (("first", "first"), ("deep/second one", "deep/second-one")):
+    for folder, branch in (("first", "first"), ("deep/second one", "deep/second%20one")):
         changed = git(repository, "diff", "--name-only", "main", f"copier-update/{branch}/{NEW}").splitlines()
         assert changed == [f"{folder}/{name}" for name in (".copier-answers.yml", CHANGED, DROPPED)]
 
