@@ -9,9 +9,10 @@ one that uses names that Copier does not document; tests/fleet/test_rendering.py
 import functools
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from copier._main import Worker, as_operation
 from copier._settings import SettingsModel
@@ -117,6 +118,23 @@ def compile_once(environment: Environment) -> Environment:
 
 
 class _Worker(Worker):
+    """Copier's worker, without the work that is useless here."""
+
+    # The variables for Jinja, once all questions are answered.
+    _context: dict[str, Any] | None = None
+
+    def _render_template(self) -> None:
+        """Generate the files, all with the same variables: Copier computes them again for each string."""
+        self._path, self._context = self.answers_relpath, dict(self._render_context())
+        super()._render_template()
+
+    def _render_context(self) -> MutableMapping[str, Any]:
+        return super()._render_context() if self._context is None else self._context
+
+    @property
+    def answers_relpath(self) -> Path:
+        return super().answers_relpath if self._context is None else self._path
+
     def _sync_git_index_executable_bit(self, dst_relpath: Path, src_mode: int) -> None:
         """Do nothing: the files are generated outside of any repository."""
 

@@ -137,6 +137,14 @@ def print_table(command: str, reports: list[Report], labels: dict[Path, str], se
     console.print(table)
     counts = ", ".join(f"{count} {state}" for state, count in count_states(reports).most_common())
     print(f"{len(reports)} services in {seconds} s: {counts}")
+    if command == "update" and len(reports) == 1 and reports[0].branch:
+        print(_describe_next_step(reports[0].state, reports[0].branch))
+
+
+def _describe_next_step(state: str, branch: str) -> str:
+    if state == "conflict":
+        return f"Resolve the conflicts on the branch (git switch {branch}), commit, and merge it into yours."
+    return f"Review the update with `git diff HEAD...{branch}`, and take it with `git merge {branch}`."
 
 
 def print_traceback(label: str, failure: Failure) -> None:
