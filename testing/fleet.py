@@ -8,6 +8,7 @@ for this purpose, so that no change of the real template affects the tests.
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -124,6 +125,19 @@ def fingerprint(folder: Path) -> dict[str, str]:
         mode = path.lstat().st_mode
         found[str(path.relative_to(folder))] = f"{mode:o} {hashlib.sha256(content).hexdigest()}"
     return found
+
+
+# The files that an update adds: whole objects, the branch, and the reflog of the branch.
+WRITTEN = re.compile(
+    r"(^|/)(objects/([0-9a-f]{2}(/[0-9a-f]{38,62})?|pack/pack-[^/]*)|(logs/)?refs/heads/copier-update(/.*)?(?<!\.lock))$",
+    re.DOTALL,
+)
+
+
+def unexpected_changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Compare two fingerprints; return the paths that an update must not change, remove or add."""
+    changed = [path for path, found in before.items() if after.get(path) != found]
+    return changed + [path for path in after if path not in before and not WRITTEN.search(path)]
 
 
 @dataclass

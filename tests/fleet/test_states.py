@@ -224,6 +224,40 @@ def autocrlf_input(place: Place) -> Path:
     return service
 
 
+SETTINGS = {
+    "color.ui": "always",
+    "column.ui": "always",
+    "core.abbrev": "4",
+    "core.fsmonitor": "false",
+    "diff.external": "false",
+    "diff.mnemonicPrefix": "true",
+    "diff.noprefix": "true",
+    "diff.renames": "false",
+    "i18n.commitEncoding": "ISO-8859-1",
+    "log.showSignature": "true",
+    "merge.conflictStyle": "diff3",
+    "merge.ff": "only",
+    "merge.renames": "false",
+    "status.short": "true",
+    "status.branch": "true",
+    "status.relativePaths": "false",
+}
+# What a user may have set for all repositories, the clones of `fleet` among them.
+GLOBAL_SETTINGS = SETTINGS | {
+    "apply.whitespace": "error",
+    "commit.gpgSign": "true",
+    "core.attributesFile": "{folder}/attributes",
+    "core.autocrlf": "true",
+    "core.hooksPath": "{folder}/hooks",
+    "core.quotePath": "false",
+    "fetch.fsckObjects": "true",
+    "gpg.program": "false",
+    "init.defaultBranch": "trunk",
+    "tag.sort": "-version:refname",
+    "transfer.fsckObjects": "true",
+}
+
+
 @state(
     **kept(CHANGED, conflict("# My first line", NEW_LINE) + MERGED.partition("\n")[2]),
 )
@@ -231,24 +265,7 @@ def many_settings_and_a_conflict(place: Place) -> Path:
     service = place.service()
     replace_first_line(service / CHANGED, "# My first line")
     commit(service)
-    for name, value in {
-        "color.ui": "always",
-        "column.ui": "always",
-        "core.abbrev": "4",
-        "core.fsmonitor": "false",
-        "diff.external": "false",
-        "diff.mnemonicPrefix": "true",
-        "diff.noprefix": "true",
-        "diff.renames": "false",
-        "i18n.commitEncoding": "ISO-8859-1",
-        "log.showSignature": "true",
-        "merge.conflictStyle": "diff3",
-        "merge.ff": "only",
-        "merge.renames": "false",
-        "status.short": "true",
-        "status.branch": "true",
-        "status.relativePaths": "false",
-    }.items():
+    for name, value in SETTINGS.items():
         git(service, "config", name, value)
     return service
 
@@ -621,6 +638,13 @@ def a_branch_of_that_name_with_something_else(place: Place) -> Path:
     return service
 
 
+@state(update="broken", code="branch-occupied", hint="rename|delete")
+def a_branch_below_that_name(place: Place) -> Path:
+    service = place.service()
+    git(service, "branch", f"{BRANCH}/more")
+    return service
+
+
 @state(status="", edited=None, dirty=None, update="broken", hint="fetch|clone|fsck|restore")
 def missing_object(place: Place) -> Path:
     service = place.service()
@@ -839,13 +863,9 @@ def test_a_broken_service_says_what_to_do(update: Run, name: str):
 @each_state
 def test_update_writes_nothing_but_objects_and_the_branch(status: Run, update: Run, name: str):
     old, new = status.found[name], update.found[name]
-    assert {path: new.get(path) for path in old if new.get(path) != old[path]} == {}
-    branch = r"(logs/)?refs/heads/copier-update(/.*)?"
-    objects = r"objects/([0-9a-f]{2}(/[0-9a-f]{38,62})?|pack/pack-[^/]*)"
-    added = [path for path in new if path not in old]
-    assert [path for path in added if not re.search(f"/({branch}|{objects})$", path, re.DOTALL)] == []
+    assert testing_fleet.unexpected_changes(old, new) == []
     if STATES[name].update in ("broken", "dirty"):
-        assert added == []
+        assert new == old
 
 
 @each_updated
@@ -868,6 +888,8 @@ def test_a_second_update_changes_nothing(update: Run, again: Run, name: str):
     expected = "waiting" if STATES[name].update == "updated" else STATES[name].update
     assert again.reports[name]["state"] == expected, again.reports[name]
     assert again.found[name] == update.found[name]
+    marked = [path for path, content in STATES[name].files.items() if "<<<<<<<" in str(content)]
+    assert again.reports[name]["conflicts"] == marked
 
 
 @pytest.mark.parametrize("key", ODD_NAMES)
@@ -903,6 +925,23 @@ def test_the_table_has_one_line_for_each_odd_path(services: Services, again: Run
     assert (outcome.status, "Traceback" in outcome.stderr) == (1, False), outcome.stderr
     assert len(outcome.stdout.splitlines()) == len(folders) + 2, outcome.stdout
     assert len(outcome.stderr.splitlines()) == len(folders), outcome.stderr
+
+
+def test_global_settings_change_nothing(services: Services, update: Run, tmp_path: Path):
+    fleet = Fleet(tmp_path / "services", tmp_path / "temporary")
+    service = shutil.copytree(services.pristine, fleet.folder / "service")
+    (tmp_path / "attributes").write_text("* text eol=crlf\n*.yml -diff\n*.txt -merge\n")
+    add_failing_hooks(tmp_path / "hooks", tmp_path / "a-hook-ran")
+    configuration = tmp_path / "gitconfig"
+    shutil.copy(os.environ["GIT_CONFIG_GLOBAL"], configuration)
+    for name, value in GLOBAL_SETTINGS.items():
+        git(tmp_path, "config", "--file", configuration, name, value.format(folder=tmp_path))
+    outcome = fleet.plain("update", "--json", fleet.folder, GIT_CONFIG_GLOBAL=str(configuration))
+    (report,) = json.loads(outcome.stdout)["services"]
+    assert report["state"] == "updated", report
+    expected = git(services.folders["plain"], "rev-parse", f"{BRANCH}^{{tree}}")
+    assert git(service, "rev-parse", f"{BRANCH}^{{tree}}") == expected
+    assert not (tmp_path / "a-hook-ran").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
