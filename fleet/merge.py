@@ -112,18 +112,21 @@ def find_obstructed(
     folders = {folder for path in files for folder in _folders(path)}
     obstructed = {}
     for path in before.files.keys() | after.files.keys():
-        old, new = before.files.get(path), after.files.get(path)
-        if new is None or new == old or after.is_user_owned(path):
-            taken = False
-        elif path in folders or any(folder in files for folder in _folders(path)):
-            taken = True
-        elif path in files:
-            unedited = old is not None and repository.identify(old) == files[path]
-            taken = not unedited and repository.identify(new).kind != files[path].kind
+        old, new, own = before.files.get(path), after.files.get(path), files.get(path)
+        generated = new or old
+        if old == new or generated is None or after.is_user_owned(path):
+            continue
+        if own is None:
+            taken = new is not None and (
+                path in folders
+                or any(folder in files for folder in _folders(path))
+                or (old is None and os.path.lexists(repository.folder / path))
+            )
         else:
-            taken = old is None and os.path.lexists(repository.folder / path)
+            unedited = old is not None and repository.identify(old) == own
+            taken = not unedited and repository.identify(generated).kind != own.kind
         if taken:
-            obstructed[path] = Problem.OBSTRUCTED
+            obstructed[path] = Problem.OBSTRUCTED if new else Problem.DROPPED
     return obstructed
 
 

@@ -104,7 +104,7 @@ class Repository:
 
     def update_branch(self, version: str) -> str:
         """Return the name of the branch for an update; it contains the path of the service."""
-        quoted = urllib.parse.quote(os.fsencode(self.prefix), safe="/+,=@!#$&()'")
+        quoted = urllib.parse.quote(os.fsencode(self.prefix)).replace("~", "%7E")
         # git refuses a dot at the beginning or end of a part, two dots, `@{` and the suffix .lock.
         quoted = re.sub(r"(?<![^/])\.|\.(?=[./]|lock/)", "%2E", quoted)
         return f"copier-update/{quoted}{version}"

@@ -5,11 +5,14 @@ changes, another file is dropped, and a question loses a choice. Files and quest
 for this purpose, so that no change of the real template affects the tests.
 """
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,8 +36,14 @@ size:
 """
 
 
-def make_template(folder: Path) -> Path:
-    """Create the template with its two releases in `folder`; return it."""
+def make_template(
+    folder: Path, old: Mapping[str, str] | None = None, new: Mapping[str, str | None] | None = None
+) -> Path:
+    """Create the template with its two releases in `folder`; return it.
+
+    `old` has more files of the first release by their names. `new` has the files that the second
+    release changes or adds, and None for those that it deletes.
+    """
     shutil.copytree(snapshot(), folder)
     settings = folder / "copier.yml"
     settings.write_text(f"{settings.read_text()}---\n!include questions/size.yml\n")
@@ -43,11 +52,13 @@ def make_template(folder: Path) -> Path:
     changed, dropped = (folder / "template" / name for name in (CHANGED, DROPPED))
     changed.write_text("".join(f"Line {number} of the template\n" for number in range(1, 21)))
     dropped.write_text("The next release does not have this file.\n")
+    write_files(folder / "template", old or {})
     git(commit(folder), "tag", OLD)
 
     replace_first_line(changed, NEW_LINE)
     dropped.unlink()
     question.write_text(QUESTION.format(more=""))
+    write_files(folder / "template", new or {})
     git(commit(folder), "tag", NEW)
     return folder
 
@@ -58,6 +69,17 @@ def generate_service(
     """Generate a service in `folder` without committing it; return it."""
     run_copy(str(template), folder, data=answers, vcs_ref=version, defaults=True, quiet=True, skip_tasks=skip_tasks)
     return folder
+
+
+def write_files(folder: Path, contents: Mapping[str, str | None]) -> None:
+    """Write each file of `contents` below `folder`; delete those whose content is None."""
+    for name, content in contents.items():
+        file = folder / name
+        if content is None:
+            file.unlink()
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
 
 
 def append(file: Path, line: str) -> None:
@@ -89,6 +111,33 @@ def state(repository: Path) -> tuple[str, ...]:
         git(repository, "stash", "list"),
         *sorted(path.name for path in (repository / ".git").iterdir() if path.name != "index"),
     )
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """Return the mode and a hash of the content of everything below `folder`, that of git included, by path."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        content = b""
+        if path.is_symlink():
+            content = os.fsencode(path.readlink())
+        elif path.is_file():
+            content = path.read_bytes()
+        mode = path.lstat().st_mode
+        found[str(path.relative_to(folder))] = f"{mode:o} {hashlib.sha256(content).hexdigest()}"
+    return found
+
+
+# The files that an update adds: whole objects, the branch, and the reflog of the branch.
+WRITTEN = re.compile(
+    r"(^|/)(objects/([0-9a-f]{2}(/[0-9a-f]{38,62})?|pack/pack-[^/]*)|(logs/)?refs/heads/copier-update(/.*)?(?<!\.lock))$",
+    re.DOTALL,
+)
+
+
+def unexpected_changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Compare two fingerprints; return the paths that an update must not change, remove or add."""
+    changed = [path for path, found in before.items() if after.get(path) != found]
+    return changed + [path for path in after if path not in before and not WRITTEN.search(path)]
 
 
 @dataclass

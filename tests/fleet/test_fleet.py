@@ -5,7 +5,6 @@ import os
 import pty
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,6 @@ import yaml
 from testing import fleet as testing_fleet
 from testing.fleet import BRANCH, CHANGED, DROPPED, NEW, NEW_LINE, OLD, Fleet, Outcome, append
 from testing.git import commit, git
-from testing.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("fleet")
 
@@ -268,85 +266,7 @@ def test_a_resolved_conflict_waits_and_a_merged_branch_is_current(fleet: Fleet, 
     assert (merged.status, merged.services["resolved"]["state"]) == (0, "current")
 
 
-# Interrupted
-
-
-def processes(marker: Path) -> list[int]:
-    """The processes that have the path `marker` in their environment."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if str(marker).encode() in (folder / "environ").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
-
-
-def stopped_half_way(fleet: Fleet, number: signal.Signals) -> tuple[int, dict[Path, tuple[str, ...]]]:
-    """Send `number` to an update once its first branch is there.
-
-    Returns the exit status, and the states of the services from before.
-    """
-    repositories = sorted(fleet.folder.iterdir())
-    states = {repository: testing_fleet.state(repository) for repository in repositories}
-    with subprocess.Popen(
-        testing_fleet.command("update", "--jobs", "2", fleet.folder),
-        env=testing_fleet.environment(fleet.temporary),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as running:
-        wait_until(
-            "the first branch exists",
-            lambda: any((repository / ".git/refs/heads" / BRANCH).exists() for repository in repositories),
-            seconds=120,
-            every=0.01,
-        )
-        running.send_signal(number)
-    wait_until(
-        "all processes ended", lambda: not processes(fleet.temporary), lambda: processes(fleet.temporary), seconds=120
-    )
-    return running.returncode, states
-
-
-def check_as_it_was_or_finished(states: dict[Path, tuple[str, ...]]) -> int:
-    """Assert that of each repository; return how many are finished."""
-    finished = 0
-    for repository, (references, *rest) in states.items():
-        now, *rest_now = testing_fleet.state(repository)
-        assert rest_now == rest
-        if now != references:
-            assert branches(repository) == [BRANCH]
-            assert git(repository, "rev-list", "--count", f"main..{BRANCH}") == "1"
-            assert yaml.safe_load(show(repository, ".copier-answers.yml"))["_commit"] == NEW
-            git(repository, "fsck", "--full", "--connectivity-only")
-            finished += 1
-    return finished
-
-
-def test_killed_half_way_and_run_again_nothing_is_lost_or_doubled(small_fleet):
-    fleet = small_fleet(4)
-    status, states = stopped_half_way(fleet, signal.SIGKILL)
-    assert status == -signal.SIGKILL
-    finished = check_as_it_was_or_finished(states)
-    assert 1 <= finished < 4
-    assert len(list(fleet.temporary.iterdir())) == 1, "the killed run could not remove its folder"
-
-    again = fleet.run("update")
-    assert again.status == 0
-    states_again = sorted(report["state"] for report in again.services.values())
-    assert states_again == ["updated"] * (4 - finished) + ["waiting"] * finished
-    assert check_as_it_was_or_finished(states) == 4
-    assert list(fleet.temporary.iterdir()) == []
-
-
-@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupted_it_stops_cleanly(small_fleet, number: signal.Signals, expected: int):
-    fleet = small_fleet(3)
-    status, states = stopped_half_way(fleet, number)
-    assert status == expected
-    assert 1 <= check_as_it_was_or_finished(states) < 3
-    assert list(fleet.temporary.iterdir()) == []
+# Where things are
 
 
 def test_a_folder_that_only_looks_like_a_killed_run_stays(small_fleet):
@@ -355,25 +275,6 @@ def test_a_folder_that_only_looks_like_a_killed_run_stays(small_fleet):
     other.mkdir(parents=True)
     fleet.run("status")
     assert list(fleet.temporary.iterdir()) == [other]
-
-
-def test_a_process_that_dies_does_not_stop_the_rest(small_fleet):
-    fleet = small_fleet(2)
-    with subprocess.Popen(
-        testing_fleet.command("update", "--json", "--jobs", "1", fleet.folder),
-        env=testing_fleet.environment(fleet.temporary),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as running:
-        children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
-        work = lambda: list(fleet.temporary.glob("copier-fleet-*/worker-0/*"))  # noqa: E731
-        wait_until("a worker started", work, seconds=120, every=0.01)
-        os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
-        reports = json.loads(running.communicate()[0])["services"]
-    assert running.returncode == 1
-    assert [report["state"] for report in reports] == ["broken", "updated"]
-    assert reports[0]["message"] == "its process ended with status -9"
 
 
 # Where things are
