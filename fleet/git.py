@@ -73,6 +73,10 @@ class GitEnvironment:
         }
         return GitEnvironment(kept | isolated)._with_settings(settings)
 
+    def with_plain_checkout(self) -> "GitEnvironment":
+        """Return this environment for a checkout that has the bytes of the commit."""
+        return self._with_settings({"core.autocrlf": "false", "core.attributesFile": os.devnull})
+
     def _with_settings(self, settings: Mapping[str, str]) -> "GitEnvironment":
         """Return this environment with more git settings, which have precedence over those in files."""
         count = int(self.variables.get("GIT_CONFIG_COUNT") or 0)

@@ -10,7 +10,7 @@ import io
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .answers import ANSWERS_FILE, merge_answers
@@ -64,6 +64,7 @@ def merge(
     repository: Repository, scratch: Scratch, before: Rendering, after: Rendering, files: Mapping[str, Entry]
 ) -> Merged:
     """Merge what the template changes between two renderings with `files`, those of the service."""
+    before = replace(before, files={path: file for path, file in before.files.items() if not after.is_excluded(path)})
     problems = find_obstructed(repository, before, after, files)
     changes: dict[str, Entry | File | None] = {}
     old: dict[str, File | Entry] = {}

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from copier._main import Worker, as_operation
 from copier._settings import SettingsModel
@@ -36,13 +36,14 @@ class File:
 
 @dataclass(frozen=True)
 class Rendering:
-    """The files that an update generates, by path; those that belong to the user are not among them.
+    """The files that a release generates, by path.
 
-    `is_user_owned` tells of a path whether the template leaves the file to the user after it
-    generated the file once (Copier's `_skip_if_exists`).
+    `is_excluded` and `is_user_owned` tell of a path whether the release leaves it out (Copier's
+    `_exclude`), or generates it once and then leaves it to the user (`_skip_if_exists`).
     """
 
     files: Mapping[str, File]
+    is_excluded: Callable[[str], bool]
     is_user_owned: Callable[[str], bool]
 
     @property
@@ -69,11 +70,10 @@ class Release:
         self._template.git_index_modes = {}
         self._jinja: Environment | None = None
 
-    def render(self, answers: Answers, exclude_of: "Release | None" = None) -> Rendering:
-        """Generate the files of an update.
+    def render(self, answers: Answers, operation: Literal["copy", "update"] = "update") -> Rendering:
+        """Generate the files of a first copy or of an update, which may leave more out.
 
-        Leave out what `exclude_of`, a newer release, excludes: a file that it excludes is the
-        user's from now on. Raise an error of Copier's if that is impossible.
+        Raise an error of Copier's if that is impossible.
         """
         with tempfile.TemporaryDirectory(prefix="generated-") as scratch:
             folder = Path(scratch, "service")
@@ -83,7 +83,6 @@ class Release:
                 src_path=self._template.url,
                 dst_path=folder,
                 vcs_ref=self.version,
-                exclude=exclude_of._template.exclude if exclude_of else (),
                 settings=SettingsModel(),  # trust no template, whatever the user's settings say
                 defaults=True,
                 overwrite=True,
@@ -94,8 +93,12 @@ class Release:
             if self._jinja is None:
                 self._jinja = compile_once(worker.jinja_env)
             vars(worker)["jinja_env"] = self._jinja
-            as_operation("update")(worker.run_copy)()
-            return Rendering(_read_files(folder), lambda path: bool(worker.match_skip(Path(path))))
+            as_operation(operation)(worker.run_copy)()
+            return Rendering(
+                _read_files(folder),
+                lambda path: bool(worker.match_exclude(Path(path))),
+                lambda path: bool(worker.match_skip(Path(path))),
+            )
 
     def refuse_migrations(self, before: "Release") -> None:
         """Raise FleetError if an update from `before` needs migrations, which run commands of the template."""

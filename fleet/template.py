@@ -48,6 +48,7 @@ class Template:
 
     def check_out(self, environment: GitEnvironment, version: str, folder: Path) -> None:
         """Check a version of the template out in `folder`, which does not exist."""
+        environment = environment.with_plain_checkout()
         git(environment, folder.parent, "clone", "--quiet", "--shared", "--no-checkout", "--", self.repository, folder)
         git(environment, folder, "checkout", "--quiet", "--detach", f"{version}^{{commit}}")
         git(environment, folder, "submodule", "update", "--quiet", "--init", "--recursive")

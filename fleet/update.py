@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from .answers import ANSWERS_FILE, Answers, parse_answers
 from .discovery import Service
@@ -23,7 +24,7 @@ def take_status(
 ) -> Status:
     """Compare the files of a service with what the template generated for it. Change nothing."""
     files = repository.files()
-    rendering, answers = render_generated(service.answers, before, None, repository, files)
+    rendering, answers = render_generated(service.answers, before, "update", repository, files)
     edited = {path for path in find_edited(rendering, repository, files) if path != ANSWERS_FILE}
     edited |= rendering.files.keys() & uncommitted
     branch = repository.update_branch(position.newest)
@@ -46,7 +47,11 @@ def find_edited(rendering: Rendering, repository: Repository, files: Mapping[str
 
 
 def render_generated(
-    answers: Answers, release: Release, newer: Release | None, repository: Repository, files: Mapping[str, Entry]
+    answers: Answers,
+    release: Release,
+    operation: Literal["copy", "update"],
+    repository: Repository,
+    files: Mapping[str, Entry],
 ) -> tuple[Rendering, Answers]:
     """Render what the template generated for a service, and return the answers it was generated with.
 
@@ -54,11 +59,11 @@ def render_generated(
     Copier recorded do. `copier update --data` also changes the answers, and the files with
     them. So compare the files with both.
     """
-    rendering = release.render(answers, newer)
+    rendering = release.render(answers, operation)
     recorded = repository.generated_answers()
     if recorded is None or recorded.version != answers.version or recorded.values == answers.values:
         return rendering, answers
-    other = release.render(recorded, newer)
+    other = release.render(recorded, operation)
     if len(find_edited(other, repository, files)) < len(find_edited(rendering, repository, files)):
         return other, recorded
     return rendering, answers
@@ -87,7 +92,8 @@ def update_service(
 
     files = repository.files()
     answers = parse_answers(repository.read(repository.head, ANSWERS_FILE))
-    old, _ = render_generated(answers, before, after, repository, files)
+    # The new release decides which files are the user's: an older one may have left out more.
+    old, _ = render_generated(answers, before, "copy", repository, files)
     new = after.render(answers)
     refuse_changed_answers(answers, parse_answers(new.answers), position.newest)
     workshop = make_scratch(repository, scratch / "merge.git")
