@@ -25,7 +25,7 @@ def take_status(
     """Compare the files of a service with what the template generated for it. Change nothing."""
     files = repository.files()
     rendering, answers = render_generated(service.answers, before, "update", repository, files)
-    edited = {path for path in find_edited(rendering, repository, files) if path != ANSWERS_FILE}
+    edited = set(find_edited(rendering, repository, files))
     edited |= rendering.files.keys() & uncommitted
     branch = repository.update_branch(position.newest)
     waits = position.behind and repository.branch(branch)
@@ -38,11 +38,11 @@ def take_status(
 
 
 def find_edited(rendering: Rendering, repository: Repository, files: Mapping[str, Entry]) -> list[str]:
-    """Return the files that differ from the rendering or are missing, those of the user apart."""
+    """Return the files that differ from the rendering or are missing, but not the user's own and not the answers."""
     return [
         path
         for path, file in rendering.files.items()
-        if not rendering.is_user_owned(path) and repository.identify(file) != files.get(path)
+        if path != ANSWERS_FILE and not rendering.is_user_owned(path) and repository.identify(file) != files.get(path)
     ]
 
 
