@@ -20,6 +20,11 @@ test: .venv/.installed $(if $(ARGS),,tools) ## Run the tests (ARGS="tests/render
 coverage: .venv/.installed ## Run the tests of fleet and check their coverage
 	$(bin)/pytest --cov tests/fleet $(ARGS)
 
+CASES = 200
+.PHONY: fuzz
+fuzz: .venv/.installed ## Update random projects and check them (CASES=1000; SEED=7 CASE=17 repeats one)
+	@PYTHONPATH=. $(bin)/python tests/update/fuzz.py --cases $(CASES) $(if $(SEED),--seed $(SEED)) $(if $(CASE),--case $(CASE))
+
 .PHONY: tools
 tools: .venv-checkov/.installed .renovate/.installed ## Install checkov and Renovate, which some tests need
 

@@ -1,28 +1,29 @@
-"""Measure `fleet` on a hundred services, and check that an update that is killed can be repeated.
+"""Measure `fleet` on a hundred services beside the `fleet` of release 0.3.0, in one run.
 
     python -m bench.fleet [--services N] [--jobs N]
 
 The services are generated from this template, one release behind, each in its own
 repository: ten have edits, two conflict with the release, one is dirty, and one is broken.
-Checked are the state of each, that every edit survives, and that an update that is killed
-and repeated neither loses nor duplicates anything; if not, exit with status 1. Compare
-figures of one run only.
+Checked are the state of each and that every edit survives; if not, exit with status 1. CPU
+seconds are those of all processes of a command. Compare figures of one run only.
 """
 
 import argparse
 import json
 import os
+import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from testing import ROOT
 from testing.fleet import (
     BRANCH,
     CHANGED,
@@ -60,20 +61,41 @@ def make_service(template: Path, folder: Path, number: int) -> None:
     commit(folder)
 
 
-def fleet(base: Path, *arguments: str | Path) -> dict[str, Any]:
-    """Run the command; return its result, and print the time it took."""
-    result = subprocess.run(
-        command(*arguments, "--json"), env=environment(base / "temporary"), capture_output=True, text=True
-    )
+@dataclass(frozen=True)
+class Measured:
+    """What a command printed, and the seconds that it took for each service."""
+
+    printed: dict[str, Any]
+    seconds: float
+    cpu: float
+
+
+def measure(base: Path, code: Path, *arguments: str | Path) -> Measured:
+    """Run the `fleet` in the folder `code`."""
+    variables = environment(base / "temporary") | {"PYTHONPATH": str(code)}
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    result = subprocess.run(command(*arguments, "--json"), cwd=code, env=variables, capture_output=True, text=True)
+    seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     if result.returncode not in (0, 1):
         sys.exit(result.stderr)
     printed = json.loads(result.stdout)
-    count, seconds = len(printed["services"]), printed["seconds"]
-    each = statistics.median(report["seconds"] for report in printed["services"])
-    summary = ", ".join(f"{number} {name}" for name, number in sorted(printed["summary"].items()))
-    print(f"{arguments[0]}: {seconds:.1f} s for {count} services, {seconds / count:.2f} s a service; {summary}")
-    print(f"    in its own process a service took {each:.2f} s (median)")
-    return printed
+    count = len(printed["services"])
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Measured(printed, seconds / count, cpu / count)
+
+
+def compare(base: Path, old_code: Path, old: Path, new: Path, name: str, jobs: str) -> dict[str, Any]:
+    """Run a command of 0.3.0 on the services in `old`, and of this checkout on those in `new`; return the latter's."""
+    was = measure(base, old_code, name, "--jobs", jobs, old)
+    now = measure(base, ROOT, name, "--jobs", jobs, new)
+    count = len(now.printed["services"])
+    for label, measured in (("0.3.0", was), ("now", now)):
+        print(
+            f"{name:7} {label:6} {measured.cpu:5.2f} CPU s and {measured.seconds:5.2f} s a service,"
+            f" {measured.seconds * count:6.1f} s in all"
+        )
+    print(f"{name:7} now / 0.3.0: CPU {now.cpu / was.cpu:.2f}, time {now.seconds / was.seconds:.2f}")
+    return now.printed
 
 
 def expect(what: str, found: object, expected: object) -> None:
@@ -110,23 +132,6 @@ def check_edits(folders: list[Path]) -> None:
         expect(f"{folders[number].name}, its marker", changed.startswith("<<<<<<< before updating\n"), True)
 
 
-def kill_half_way(base: Path, services: Path, jobs: str, half: int) -> None:
-    """Start an update, and kill it as soon as `half` of its branches exist."""
-    running = subprocess.Popen(
-        command("update", "--jobs", jobs, services),
-        env=environment(base / "temporary"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while sum((folder / ".git" / "refs" / "heads" / BRANCH).exists() for folder in services.iterdir()) < half:
-        if running.poll() is not None:
-            sys.exit("the update ended before it could be killed")
-        time.sleep(0.05)
-    running.kill()
-    running.wait()
-    time.sleep(1)  # its child processes notice, and exit
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.fleet", description=__doc__.splitlines()[0])
     parser.add_argument("--services", type=int, default=100)
@@ -147,8 +152,12 @@ def main() -> None:
         with ProcessPoolExecutor(options.jobs) as pool:
             list(pool.map(make_service, [template] * count, folders, range(count)))
         print(f"generated {count} services in {time.monotonic() - began:.1f} s, {jobs} at a time")
-        killed = shutil.copytree(services, base / "killed")
+        old = shutil.copytree(services, base / "services-0.3.0")
         before = states(services)
+        old_code = base / "code-0.3.0"
+        git(base, "clone", "--quiet", "--shared", "--no-checkout", ROOT, old_code)
+        release = git(old_code, "log", "--format=%H", "--grep=^Release 0.3.0$")
+        git(old_code, "checkout", "--quiet", release, "--", "fleet")
 
         alone = shutil.copytree(folders[-1], base / "alone")
         began = time.monotonic()
@@ -156,30 +165,18 @@ def main() -> None:
         subprocess.run([*by_hand, alone], check=True)
         print(f"one `copier update` by hand: {time.monotonic() - began:.1f} s")
 
-        result = fleet(base, "status", "--jobs", jobs, services)
+        result = compare(base, old_code, old, services, "status", jobs)
         expect("status", result["summary"], {"behind": count - 1, "broken": 1})
         edited = Counter(len(report["edited"] or []) for report in result["services"])
         expect("services by edited files", edited, {0: count - 13, 1: 13})
         expect("branches after status", check_branches(services, before), 0)
 
-        result = fleet(base, "update", "--jobs", jobs, services)
-        expected = {"updated": count - 4, "conflict": 2, "dirty": 1, "broken": 1}
-        expect("update", result["summary"], expected)
+        result = compare(base, old_code, old, services, "update", jobs)
+        expect("update", result["summary"], {"updated": count - 4, "conflict": 2, "dirty": 1, "broken": 1})
         expect("branches", check_branches(services, before), count - 2)
         check_edits(folders)
-
-        before = states(killed)
-        kill_half_way(base, killed, jobs, (count - 2) // 2)
-        finished = check_branches(killed, before)
-        print(f"killed half way: {finished} have their branch, {count - finished} are as they were")
-        result = fleet(base, "update", "--jobs", jobs, killed)
-        summary = result["summary"]
-        expect("updated or waiting", summary["updated"] + summary["waiting"], count - 4)
-        expect("in conflict, dirty, broken", [summary[name] for name in ("conflict", "dirty", "broken")], [2, 1, 1])
-        expect("branches", check_branches(killed, before), count - 2)
-        check_edits(sorted(killed.iterdir()))
         expect("temporary files", list((base / "temporary").iterdir()), [])
-        print("nothing is lost or duplicated")
+        print("nothing is lost")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The answers that a generated project records."""
 
+import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,3 +43,30 @@ def parse_answers(content: str | bytes) -> Answers:
             )
     values = {key: value for key, value in recorded.items() if not str(key).startswith("_")}
     return Answers(recorded["_src_path"], recorded["_commit"], values)
+
+
+def merge_answers(own: bytes, before: bytes, after: bytes) -> bytes:
+    """Return the content of an answers file for new answers.
+
+    `own` is the content in the service; `before` and `after` are what the template generates for
+    the old and the new answers. The comments of the user stay.
+    """
+    if own == before:
+        return after
+    from ruamel.yaml import YAML  # slow to import, and seldom needed
+
+    parser = YAML()
+    parser.preserve_quotes = True
+    parser.width = 10_000  # do not wrap lines
+    recorded = parser.load(own)
+    answers = yaml.safe_load(after)
+    for key in [key for key in recorded if key not in answers]:
+        del recorded[key]
+    for position, (key, value) in enumerate(answers.items()):
+        if key not in recorded:
+            recorded.insert(position, key, value)
+        elif recorded[key] != value:
+            recorded[key] = value
+    stream = io.BytesIO()
+    parser.dump(recorded, stream)
+    return stream.getvalue()

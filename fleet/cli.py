@@ -1,6 +1,7 @@
 """The command line: `fleet status FOLDER...` and `fleet update FOLDER...`."""
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -13,9 +14,9 @@ from pathlib import Path
 from . import report
 from .discovery import NOT_FOUND, Service, find_services
 from .errors import UNEXPECTED, Failure, FleetError, Success
+from .git import GitEnvironment
 from .pool import run_each, run_folder
 from .report import Report, make_report
-from .repository import GitEnvironment
 from .template import Template, open_template
 
 EPILOG = """\
@@ -44,7 +45,7 @@ class Options:
     jobs: int
     template: str | None
     json: bool
-    debug: bool
+    verbose: bool
 
 
 def parse(arguments: list[str] | None) -> Options:
@@ -72,7 +73,7 @@ def parse(arguments: list[str] | None) -> Options:
         "--template", metavar="SOURCE", help="where the template is now, a path or URL; an update records it"
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON instead of a table")
-    parser.add_argument("--debug", action="store_true", help="print the traceback of every error to stderr")
+    parser.add_argument("--verbose", action="store_true", help="print the traceback of every error to stderr")
     parsed = parser.parse_intermixed_args(arguments)
     if parsed.jobs < 1 or parsed.depth < 0:
         parser.error("--jobs must be at least 1, and --depth at least 0")
@@ -87,7 +88,7 @@ def parse(arguments: list[str] | None) -> Options:
     template = parsed.template
     if template and Path(template).expanduser().exists():
         template = str(Path(template).expanduser().resolve())
-    return Options(parsed.command, tuple(folders), parsed.depth, parsed.jobs, template, parsed.json, parsed.debug)
+    return Options(parsed.command, tuple(folders), parsed.depth, parsed.jobs, template, parsed.json, parsed.verbose)
 
 
 def read_folders(file: Path) -> list[Path]:
@@ -115,6 +116,10 @@ def run(options: Options) -> int:
                 print(f"fleet: {folder}: {found.message}", file=sys.stderr)
         return 2
 
+    # Paths need not be UTF-8.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     labels = report.make_labels(services)
     reports: dict[Path, Report] = {}
     failures: dict[Path, Failure] = {}
@@ -129,7 +134,7 @@ def run(options: Options) -> int:
         except KeyboardInterrupt:
             interrupted = True
     for folder, failure in failures.items():
-        if failure.traceback and (options.debug or failure.code == UNEXPECTED):
+        if failure.traceback and (options.verbose or failure.code == UNEXPECTED):
             report.print_traceback(labels[folder], failure)
 
     ordered = [reports[folder] for folder in services if folder in reports]
@@ -167,14 +172,14 @@ def run_command(
                 ready[path] = service, template.value
         if not ready:
             return
-        # Copier clones the template for each service: let it clone the mirror, but record the URL.
-        opened = [template.value for template in templates.values() if isinstance(template, Success)]
-        mirrors = {f"url.{template.repository}.insteadOf": template.url for template in opened if template.url}
-        environment = environment.with_settings(mirrors)
+        from .jobs import Job, make_jobs, run_job  # imports Copier, which is slow
 
-        from .jobs import Job, run_job  # imports Copier, which is slow
-
-        jobs = {path: Job(options.command, *pair, environment) for path, pair in ready.items()}
+        jobs: dict[Path, Job] = {}
+        for path, job in make_jobs(options.command, ready, environment, folder).items():
+            if isinstance(job, Failure):
+                yield make_report(ready[path][0].name, path, job), job
+            else:
+                jobs[path] = job
         with closing(run_each(run_job, jobs, options.jobs, folder)) as results:
             for path, result in results:
                 name = jobs[path].service.name

@@ -1,11 +1,12 @@
-"""Run jobs in processes of their own, a limited number at a time, and leave nothing behind.
+"""Run jobs in several processes, and leave nothing behind.
 
-Each job has its own process because Copier changes the working directory, and because a process
-that dies must not end the others. The processes are forked: importing Copier takes longer than
-the status of a service. This program has no other thread while it forks.
+The processes are forked: importing Copier takes longer than the status of a service. Each works
+on one job after the other, because Copier keeps the templates that it compiled. This program
+has no other thread while it forks.
 """
 
 import fcntl
+import itertools
 import multiprocessing
 import os
 import shutil
@@ -17,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.context import ForkProcess
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from .errors import Failure, Success
 
@@ -60,9 +61,9 @@ def _locked(file: Path) -> Iterator[None]:
         yield
 
 
-class _Running(NamedTuple):
+class _Worker(NamedTuple):
     process: ForkProcess
-    slot: Path
+    connection: connection.Connection
 
 
 def run_each(
@@ -70,54 +71,50 @@ def run_each(
 ) -> Generator[tuple[Key, Success[Value] | Failure], None, None]:
     """Call `function` for each job, `limit` at a time; yield keys and results as they are finished.
 
-    `function` also gets a folder for its temporary files, which lies in `folder`. If the
-    generator is closed early, or an exception is raised in it, end all processes and what they
-    have started.
+    `function` also gets an empty folder for its temporary files, which lies in `folder`. A process
+    that dies does not end the others. If the generator is closed early, or an exception is raised in
+    it, end all processes and what they have started.
     """
-    context = multiprocessing.get_context("fork")
-    waiting = list(jobs.items())[::-1]
-    slots = [folder / f"slot-{number}" for number in range(limit)]
-    running: dict[connection.Connection, tuple[Key, _Running]] = {}
+    waiting = list(jobs)[::-1]
+    folders = (folder / f"worker-{number}" for number in itertools.count())
+    workers: list[_Worker] = []
+    running: dict[connection.Connection, tuple[Key, _Worker]] = {}
     try:
         while waiting or running:
-            while waiting and slots:
-                key, job = waiting.pop()
-                slot = slots.pop()
-                slot.mkdir(exist_ok=True)
-                receiver, sender = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(sender, slot, function, job), daemon=True)
-                process.start()
-                sender.close()
-                running[receiver] = key, _Running(process, slot)
-            for receiver in _ready(running):
-                key, (process, slot) = running.pop(receiver)
-                result = _receive(receiver, process)
-                slots.append(slot)
+            while waiting and len(running) < limit:
+                idle = [worker for worker in workers if worker.connection not in running]
+                if not idle:
+                    idle = [_start_worker(function, jobs, next(folders))]
+                    workers += idle
+                key, worker = waiting.pop(), idle[0]
+                worker.connection.send(key)
+                running[worker.connection] = key, worker
+            for ready in connection.wait(list(running)):
+                assert isinstance(ready, connection.Connection)
+                key, worker = running.pop(ready)
+                try:
+                    result = ready.recv()
+                except EOFError:
+                    worker.process.join()
+                    workers.remove(worker)
+                    status = worker.process.exitcode
+                    result = Failure("process-died", f"its process ended with status {status}", "run the command again")
                 yield key, result
     finally:
-        processes = [process for _, (process, _) in running.values()]
-        for process in processes:
-            _end(process, signal.SIGTERM)  # git removes its lock files on this signal
-        for process in processes:
-            process.join(5)
-            _end(process, signal.SIGKILL)
+        for worker in workers:
+            _end(worker.process, signal.SIGTERM)  # git removes its lock files on this signal
+        for worker in workers:
+            worker.process.join(5)
+            _end(worker.process, signal.SIGKILL)
 
 
-def _ready(running: Mapping[connection.Connection, object]) -> list[connection.Connection]:
-    """Wait until at least one connection has a result or is closed; return those."""
-    ready = connection.wait(list(running))
-    return [receiver for receiver in running if receiver in ready]
-
-
-def _receive(receiver: connection.Connection, process: ForkProcess) -> Success[Any] | Failure:
-    try:
-        result: Success[Any] | Failure = receiver.recv()
-    except EOFError:
-        process.join()
-        result = Failure("process-died", f"its process ended with status {process.exitcode}")
-    receiver.close()
-    process.join()
-    return result
+def _start_worker(function: Callable[[Job, Path], Value], jobs: Mapping[Key, Job], folder: Path) -> _Worker:
+    context = multiprocessing.get_context("fork")
+    own, other = context.Pipe()
+    process = context.Process(target=_work, args=(other, function, jobs, folder), daemon=True)
+    process.start()
+    other.close()
+    return _Worker(process, own)
 
 
 def _end(process: ForkProcess, number: signal.Signals) -> None:
@@ -129,24 +126,31 @@ def _end(process: ForkProcess, number: signal.Signals) -> None:
             os.kill(process.pid, number)
 
 
-def _work(sender: connection.Connection, slot: Path, function: Callable[[Job, Path], Value], job: Job) -> None:
-    """Run a job and send its result.
+def _work(
+    keys: connection.Connection, function: Callable[[Job, Path], Value], jobs: Mapping[Key, Job], folder: Path
+) -> None:
+    """Run the jobs whose keys arrive, and send the results.
 
     The process leads a process group, so one signal ends it and its children.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.setsid()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     silence = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(silence, stream)
-    tempfile.tempdir = str(slot)  # Copier offers no other way to choose where its temporary files go
-    result: Success[Value] | Failure
-    try:
-        result = Success(function(job, slot))
-    except Exception as error:
-        result = Failure.of(error)
-    sender.send(result)
+    while True:
+        job = jobs[keys.recv()]
+        folder.mkdir()
+        tempfile.tempdir = str(folder)  # Copier offers no other way to choose where its temporary files go
+        result: Success[Value] | Failure
+        try:
+            result = Success(function(job, folder))
+        except Exception as error:
+            result = Failure.of(error)
+        shutil.rmtree(folder)
+        keys.send(result)
 
 
 def _end_with_parent() -> None:

@@ -16,8 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .errors import Failure
-from .status import Position, Status
-from .update import Outcome, Update, describe_files
+from .results import Outcome, Position, Status, Update, describe_problems
 
 COLOURS = {
     "updated": "green",
@@ -64,28 +63,37 @@ def make_report(
         return Report(state="broken", message=result.message, code=result.code, hint=result.hint or None, **known)
     if isinstance(result, Status):
         state = "behind" if position and position.behind else "current"
-        message = f"its update waits on {result.branch}" if result.branch else ""
+        message = "; ".join(_describe_status(result))
         return Report(state=state, edited=result.edited, branch=result.branch, message=message, **known)
     return Report(
         state=result.outcome.value,
         branch=result.branch,
-        conflicts=result.conflicts + result.kept,
+        conflicts=tuple(result.problems),
         message=_describe_update(result),
         **known,
     )
+
+
+def _describe_status(status: Status) -> Iterator[str]:
+    if status.branch:
+        yield f"its update waits on {status.branch}"
+    if status.operation:
+        yield f"a {status.operation} is in progress, so finish or abort it before an update"
+    if status.answers:
+        yield f"answers edited by hand, which an update applies to the files: {', '.join(status.answers)}"
 
 
 def _describe_update(update: Update) -> str:
     if update.outcome is Outcome.CURRENT:
         return ""
     if update.outcome is Outcome.DIRTY:
-        return "not updated, because the repository has uncommitted changes"
+        return "not updated, because it has uncommitted changes: commit or stash them, and run the command again"
     if update.outcome is Outcome.UPDATED:
         return f"on {update.branch}"
     if update.outcome is Outcome.WAITING:
         return f"on {update.branch}, since an earlier run"
     if update.is_new:
-        return describe_files(update.conflicts, update.kept)
+        return f"on {update.branch}. {describe_problems(update.problems)}"
     return f"the conflicts on {update.branch} are not resolved yet"
 
 
@@ -129,6 +137,14 @@ def print_table(command: str, reports: list[Report], labels: dict[Path, str], se
     console.print(table)
     counts = ", ".join(f"{count} {state}" for state, count in count_states(reports).most_common())
     print(f"{len(reports)} services in {seconds} s: {counts}")
+    if command == "update" and len(reports) == 1 and reports[0].branch:
+        print(_describe_next_step(reports[0].state, reports[0].branch))
+
+
+def _describe_next_step(state: str, branch: str) -> str:
+    if state == "conflict":
+        return f"Resolve the conflicts on the branch (git switch {branch}), commit, and merge it into yours."
+    return f"Review the update with `git diff HEAD...{branch}`, and take it with `git merge {branch}`."
 
 
 def print_traceback(label: str, failure: Failure) -> None:

@@ -1,117 +1,144 @@
-"""Git: the environment it runs in, and the repository of a service."""
+"""The git repository of a service. Nothing here writes to its checkout or its index."""
 
+import fcntl
+import hashlib
 import os
 import re
-import subprocess
-from collections.abc import Iterator, Mapping
+import time
+import urllib.parse
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .answers import ANSWERS_FILE
-from .errors import FleetError, summarize
+from .answers import ANSWERS_FILE, Answers, parse_answers
+from .errors import FleetError
+from .git import GitEnvironment, git, git_text
+from .rendering import File
 
-# git must run no hook, sign nothing, and start no maintenance that outlives this program.
-SETTINGS = {"core.hooksPath": os.devnull, "commit.gpgSign": "false", "gc.auto": "0", "maintenance.auto": "false"}
+# Files and folders in the git directory that tell of an operation in progress, and how it ends.
+OPERATIONS = {
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+    "MERGE_HEAD": "merge",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+    "BISECT_LOG": "bisect",
+}
 
 
 @dataclass(frozen=True)
-class GitEnvironment:
-    """The environment variables for git, and for Copier, which runs git too."""
+class Entry:
+    """A file in a commit: its mode and the identifier of its content."""
 
-    variables: Mapping[str, str]
+    mode: str
+    identifier: str
 
-    @classmethod
-    def from_process(cls) -> "GitEnvironment":
-        """Take the environment of this process, without what a git hook sets about its own repository."""
-        listed = subprocess.run(["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True).stdout
-        local = {name for name in listed.split() if not name.startswith("GIT_CONFIG")}
-        variables = {name: value for name, value in os.environ.items() if name not in local}
-        # Files that git LFS stores stay pointers: an update does not need their content.
-        return cls(variables | {"GIT_LFS_SKIP_SMUDGE": "1"}).with_settings(SETTINGS)
-
-    def with_variables(self, variables: Mapping[str, str]) -> "GitEnvironment":
-        """Return this environment with more variables."""
-        return GitEnvironment({**self.variables, **variables})
-
-    def with_settings(self, settings: Mapping[str, str]) -> "GitEnvironment":
-        """Return this environment with more git settings, which have precedence over those in files."""
-        count = int(self.variables.get("GIT_CONFIG_COUNT") or 0)
-        added = {"GIT_CONFIG_COUNT": str(count + len(settings))}
-        for number, (key, value) in enumerate(settings.items(), count):
-            added |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-        return self.with_variables(added)
-
-    @contextmanager
-    def for_copier(self) -> Iterator[None]:
-        """Make Copier, and git under Copier, run in this environment."""
-        from plumbum import local  # slow to import; Copier runs git with it
-
-        before = dict(os.environ)
-        try:
-            os.environ.clear()
-            os.environ.update(self.variables)
-            with local.env():  # plumbum has a copy of os.environ, and restores it at the end
-                local.env.clear()
-                local.env.update(self.variables)
-                yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-
-
-def git(environment: GitEnvironment, folder: Path, *arguments: str | Path, accept: tuple[int, ...] = (0,)) -> str:
-    """Run git in `folder`; return its output.
-
-    Raise FleetError, with the reason that git gives, if its exit status is none of `accept`.
-    """
-    result = subprocess.run(
-        ["git", "-C", folder, *arguments],
-        env=environment.variables,
-        capture_output=True,
-        encoding="utf-8",
-        errors="surrogateescape",
-        stdin=subprocess.DEVNULL,
-    )
-    if result.returncode not in accept:
-        reason = summarize(result.stderr) or f"git {arguments[0]} failed with status {result.returncode}"
-        raise FleetError("git-failed", reason)
-    return result.stdout
+    @property
+    def kind(self) -> str:
+        """Tell regular files, links and submodules apart."""
+        return self.mode[:3]
 
 
 @dataclass(frozen=True)
 class Repository:
-    """The git repository that contains a service. Nothing here writes to its checkout.
+    """The repository that contains a service.
 
-    `prefix` is the path of the service in it, empty or with a slash at the end; `common` is the
-    folder of its branches and objects; `head` is the commit that is checked out.
+    `top` is the checkout; `prefix` is the path of the service in it, empty or with a slash at
+    the end; `own` is the git directory of the checkout; `common` is the folder of the branches
+    and objects; `head` is the commit that is checked out; `format` is the name of its hash function.
     """
 
     environment: GitEnvironment
     top: Path
     prefix: str
+    own: Path
     common: Path
     head: str
+    format: str
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the service."""
+        return self.top / self.prefix
 
     def git(self, *arguments: str | Path, accept: tuple[int, ...] = (0,)) -> str:
-        """Run git in the checkout; return its output."""
-        return git(self.environment, self.top, *arguments, accept=accept)
+        """Run git in the folder of the service; return its output."""
+        return git_text(self.environment, self.folder, *arguments, accept=accept)
 
-    def is_dirty(self) -> bool:
-        """Return whether any file of the repository is changed or untracked."""
-        # Without the option, `git status` would write to the index.
-        return bool(self.git("--no-optional-locks", "status", "--porcelain"))
+    def operation(self) -> str | None:
+        """Return the operation of git that is in progress, such as rebase."""
+        return next((name for file, name in OPERATIONS.items() if (self.own / file).exists()), None)
+
+    def uncommitted(self) -> set[str]:
+        """Return the paths in the folder of the service that are changed or untracked."""
+        # Without the first option, `git status` would write to the index.
+        options = ("--porcelain", "-z", "--no-renames", "--untracked-files=normal")
+        records = self.git("--no-optional-locks", "status", *options, "--", ".").split("\0")[:-1]
+        return {record[3:].removeprefix(self.prefix) for record in records}
+
+    def files(self) -> dict[str, Entry]:
+        """Return the files of the service in the commit that is checked out, by their path in its folder."""
+        tree = f"{self.head}:{self.prefix}"
+        return parse_tree(self.git("ls-tree", "-r", "-z", "--full-tree", tree))
+
+    def identify(self, file: File) -> Entry:
+        """Return the entry that git would make of a file."""
+        digest = hashlib.new(self.format, b"blob %d\0" % len(file.content))
+        digest.update(file.content)
+        return Entry(file.mode, digest.hexdigest())
+
+    def read(self, revision: str, path: str) -> bytes:
+        """Return the content of a file of the service at `revision`."""
+        return git(self.environment, self.top, "cat-file", "blob", f"{revision}:{self.prefix}{path}")
+
+    def generated_answers(self) -> Answers | None:
+        """Return the answers as the last copy or update recorded them, or None if no commit tells."""
+        commit = self.git("log", "-1", "-G^_commit:", "--format=%H", "--", ANSWERS_FILE).strip()
+        if not commit:
+            return None
+        try:
+            return parse_answers(self.read(commit, ANSWERS_FILE))
+        except FleetError:
+            return None
 
     def update_branch(self, version: str) -> str:
         """Return the name of the branch for an update; it contains the path of the service."""
-        return f"copier-update/{re.sub('[^A-Za-z0-9._/-]', '-', self.prefix)}{version}"
+        quoted = urllib.parse.quote(os.fsencode(self.prefix)).replace("~", "%7E")
+        # git refuses a dot at the beginning or end of a part, two dots, `@{` and the suffix .lock.
+        quoted = re.sub(r"(?<![^/])\.|\.(?=[./]|lock/)", "%2E", quoted)
+        return f"copier-update/{quoted}{version}"
 
-    def has_branch(self, branch: str) -> bool:
-        return bool(self.git("for-each-ref", f"refs/heads/{branch}"))
+    def branch(self, name: str) -> str | None:
+        """Return the commit of a branch, or None if there is no such branch."""
+        return self.git("for-each-ref", "--format=%(objectname)", f"refs/heads/{name}").strip() or None
 
-    def read(self, branch: str, name: str) -> str:
-        """Return the content of a file of the service on `branch`."""
-        return self.git("cat-file", "blob", f"{branch}:{self.prefix}{name}")
+    def refuse_occupied(self, branch: str) -> None:
+        """Raise FleetError if another branch makes it impossible to create `branch`."""
+        parts = branch.split("/")
+        for end in range(1, len(parts)):
+            other = "/".join(parts[:end])
+            if self.git("for-each-ref", f"refs/heads/{other}", "--format=%(refname)").strip() == f"refs/heads/{other}":
+                raise FleetError(
+                    "branch-occupied",
+                    f"the branch {branch} cannot exist beside a branch called {other}",
+                    f"rename that one: git branch -m {other} NEW-NAME",
+                )
+
+    def identity(self) -> str:
+        """Return who commits, and when, as git writes it into a commit."""
+        found = self.git("var", "GIT_COMMITTER_IDENT", accept=(0, 128)).strip()
+        return found or f"Copier <copier@copier> {int(time.time())} +0000"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs of this program away from the repository."""
+        handle = os.open(self.common, os.O_RDONLY)  # a lock on the folder itself leaves no file behind
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
 
 def open_repository(environment: GitEnvironment, folder: Path) -> Repository:
@@ -119,12 +146,37 @@ def open_repository(environment: GitEnvironment, folder: Path) -> Repository:
 
     Raise FleetError if there is none, or if no commit contains the answers file.
     """
-    top = git(environment, folder, "rev-parse", "--show-toplevel").removesuffix("\n")
-    prefix = git(environment, folder, "rev-parse", "--show-prefix").removesuffix("\n")
-    common = git(environment, folder, "rev-parse", "--git-common-dir").removesuffix("\n")
+    # Of paths that contain a newline, only the last one of an output can be told.
+    up, hash_function, own = git_text(
+        environment, folder, "rev-parse", "--show-cdup", "--show-object-format", "--absolute-git-dir"
+    ).split("\n", 2)
+    common = git_text(environment, folder, "rev-parse", "--git-common-dir")
+    top = (folder / up).resolve()
+    prefix = "" if folder == top else f"{folder.relative_to(top).as_posix()}/"
     try:
-        head = git(environment, folder, "rev-parse", "--verify", "HEAD").strip()
+        head = git_text(environment, folder, "rev-parse", "--verify", "HEAD^{commit}").strip()
         git(environment, folder, "cat-file", "-e", f"HEAD:./{ANSWERS_FILE}")
     except FleetError as error:
-        raise FleetError("not-committed", f"no commit holds {ANSWERS_FILE}", "commit the service") from error
-    return Repository(environment, Path(top), prefix, (folder / common).resolve(), head)
+        if error.code == "not-owned":
+            raise
+        message = f"no commit holds {ANSWERS_FILE}"
+        raise FleetError("not-committed", message, "commit the service, and run the command again") from error
+    return Repository(
+        environment,
+        top,
+        prefix,
+        Path(own.removesuffix("\n")),
+        (folder / common.removesuffix("\n")).resolve(),
+        head,
+        hash_function,
+    )
+
+
+def parse_tree(listed: str) -> dict[str, Entry]:
+    """Read the output of `git ls-tree -r -z`."""
+    entries = {}
+    for record in listed.split("\0")[:-1]:
+        description, path = record.split("\t", 1)
+        mode, _, identifier = description.split(" ")
+        entries[path] = Entry(mode, identifier)
+    return entries

@@ -1,64 +1,57 @@
-"""A template: its releases, and what it generates."""
+"""A template: where it is, and its releases."""
 
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from .answers import ANSWERS_FILE, Answers
+from .answers import ANSWERS_FILE
 from .errors import FleetError
-from .repository import GitEnvironment, git
-
-# The content of a file and whether it is executable; the target of a link; None if there is neither.
-Content = tuple[bytes, bool] | str | None
+from .git import GitEnvironment, git, git_text
 
 
 @dataclass(frozen=True)
 class Template:
     """A template, and a repository on this machine that has its releases.
 
-    `url` is where git cloned it from; it is empty if `source` is a folder on this machine.
+    `releases` are the tags that are versions and the commit of each, oldest first.
     """
 
     source: str
     repository: Path
-    url: str
-    releases: tuple[str, ...]
+    releases: Mapping[str, str]
 
     @property
     def newest(self) -> str:
-        return self.releases[-1]
+        return list(self.releases)[-1]
 
     def count_newer(self, environment: GitEnvironment, version: str) -> int:
         """Count the releases that are newer than `version`, a tag or what `git describe` prints for a commit.
 
-        Raise FleetError if the template has no such version.
+        Tags of one commit are one release. Raise FleetError if the template has no such version.
         """
         if version in self.releases:
-            return len(self.releases) - 1 - self.releases.index(version)
-        if version.startswith("-"):
-            raise FleetError("version-unknown", f"{version} is not a version")
+            commits = list(dict.fromkeys(self.releases.values()))
+            return len(commits) - 1 - commits.index(self.releases[version])
+        message = f"the template at {self.source} has no version {version}"
         try:
-            absent = set(git(environment, self.repository, "tag", "--no-merged", version).splitlines())
+            if version.startswith("-"):
+                raise FleetError("version-unknown", message)
+            listed = git_text(environment, self.repository, "tag", "--no-merged", f"{version}^{{commit}}")
         except FleetError as error:
-            message = f"the template at {self.source} has no version {version}"
-            raise FleetError("version-unknown", message) from error
-        return sum(tag in absent for tag in self.releases) if self.newest in absent else 0
+            hint = f"record a version that it has as _commit in {ANSWERS_FILE}"
+            raise FleetError("version-unknown", message, hint) from error
+        absent = {self.releases[tag] for tag in listed.splitlines() if tag in self.releases}
+        return len(absent) if self.releases[self.newest] in absent else 0
 
-
-@dataclass(frozen=True)
-class Rendering:
-    """What a template generates for some answers: its files by name, without the answers file.
-
-    `is_user_owned` tells of a name whether the template leaves the file to the user after the
-    first copy.
-    """
-
-    files: dict[str, Content]
-    is_user_owned: Callable[[str], bool]
+    def check_out(self, environment: GitEnvironment, version: str, folder: Path) -> None:
+        """Check a version of the template out in `folder`, which does not exist."""
+        environment = environment.with_plain_checkout()
+        git(environment, folder.parent, "clone", "--quiet", "--shared", "--no-checkout", "--", self.repository, folder)
+        git(environment, folder, "checkout", "--quiet", "--detach", f"{version}^{{commit}}")
+        git(environment, folder, "submodule", "update", "--quiet", "--init", "--recursive")
 
 
 def open_template(environment: GitEnvironment, source: str, mirror: Path) -> Template:
@@ -70,7 +63,7 @@ def open_template(environment: GitEnvironment, source: str, mirror: Path) -> Tem
     if path.is_dir() and path.is_absolute():
         if git(environment, path, "rev-parse", "--show-prefix").strip():
             raise FleetError("template-not-git", f"the template at {source} is not a git repository")
-        repository, url = path, ""
+        repository = path
     elif ":" not in source and not path.is_absolute():
         raise FleetError(
             "template-relative",
@@ -78,67 +71,34 @@ def open_template(environment: GitEnvironment, source: str, mirror: Path) -> Tem
             "name the template with --template",
         )
     else:
-        from copier._vcs import get_repo  # expands gh:owner/name; slow to import
+        from .rendering import expand_source  # imports Copier, which is slow
 
-        with environment.for_copier():
-            url = str(get_repo(source) or source)
         try:
-            git(environment, Path(), "clone", "--quiet", "--mirror", "--", url, mirror)
+            git(environment, Path(), "clone", "--quiet", "--mirror", "--", expand_source(source), mirror)
         except FleetError as error:
             message = f"the template at {source} cannot be reached: {error}"
             raise FleetError("template-unreachable", message, "if it has moved, name it with --template") from error
         repository = mirror
-    releases = _read_releases(environment, repository)
+    releases = dict(_read_releases(environment, repository))
     if not releases:
         message = f"the template at {source} has no release: no tag is a PEP 440 version"
         raise FleetError("template-unreleased", message, "tag a release in the template's repository")
-    return Template(source, repository, url, releases)
+    return Template(source, repository, releases)
 
 
-def _read_releases(environment: GitEnvironment, repository: Path) -> tuple[str, ...]:
-    """Return the tags that are PEP 440 versions and not pre-releases, oldest first."""
+def _read_releases(environment: GitEnvironment, repository: Path) -> Iterable[tuple[str, str]]:
+    """Return the tags that are PEP 440 versions and not pre-releases, oldest first, and the commit of each."""
+    # An annotated tag has an object of its own, and `*` tells of the commit.
+    listed = git(
+        environment, repository, "for-each-ref", "--format=%(refname:strip=2) %(*objectname) %(objectname)", "refs/tags"
+    )
     found = []
-    for tag in git(environment, repository, "tag").splitlines():
+    for line in os.fsdecode(listed).splitlines():
+        tag, commit, *_ = line.split()
         try:
             version = Version(tag)
         except InvalidVersion:
             continue
         if not version.is_prerelease:
-            found.append((version, tag))
-    return tuple(tag for _, tag in sorted(found))
-
-
-@contextmanager
-def render(source: str, answers: Answers) -> Iterator[Rendering]:
-    """Generate a project from the template at `source`, with the recorded answers and version."""
-    from copier import Settings, run_copy  # slow to import
-
-    with tempfile.TemporaryDirectory(prefix="generated-") as scratch:
-        folder = Path(scratch, "service")
-        worker = run_copy(
-            source,
-            folder,
-            data=answers.values,
-            vcs_ref=answers.version,
-            settings=Settings(),  # trust no template, whatever the user's settings say
-            defaults=True,
-            quiet=True,
-        )
-        files = {
-            path.relative_to(folder).as_posix(): read_content(path)
-            for path in sorted(folder.rglob("*"))
-            if path.is_symlink() or path.is_file()
-        }
-        files.pop(ANSWERS_FILE, None)
-        # Not documented: how Copier itself evaluates _skip_if_exists.
-        yield Rendering(files, lambda name: bool(worker.match_skip(Path(name))))
-
-
-def read_content(path: Path) -> Content:
-    """Return the content of a file, or the target of a link."""
-    if path.is_symlink():
-        return str(path.readlink())
-    try:
-        return path.read_bytes(), bool(path.stat().st_mode & 0o100)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        return None
+            found.append((version, tag, commit))
+    return [(tag, commit) for _, tag, commit in sorted(found)]

@@ -99,16 +99,16 @@ def test_an_error_has_a_code_and_maybe_a_hint(status: Outcome, name: str, code: 
     assert (report["code"], bool(report["hint"])) == (code, has_hint), report
 
 
-def test_debug_prints_the_traceback_of_an_error(fleet: Fleet, status: Outcome):
+def test_verbose_prints_the_traceback_of_an_error(fleet: Fleet, status: Outcome):
     unreadable = fleet.folder / "unreadable"
     assert "Traceback" not in fleet.plain("status", unreadable).stderr
-    assert "parse_answers" in fleet.plain("status", "--debug", unreadable).stderr
+    assert "parse_answers" in fleet.plain("status", "--verbose", unreadable).stderr
 
 
 def test_an_unexpected_error_is_never_hidden(fleet: Fleet, status: Outcome):
     program = (
         "import sys, fleet.cli, fleet.jobs\n"
-        "fleet.jobs.find_position = lambda *_: 1 / 0\n"
+        "fleet.jobs.open_repository = lambda *_: 1 / 0\n"
         "sys.exit(fleet.cli.main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", program, "status", "--json", fleet.folder / "current"]
@@ -210,7 +210,7 @@ def test_an_answer_that_the_new_release_refuses_is_not_replaced_in_silence(updat
 
 def test_services_in_one_repository_have_a_branch_each(fleet: Fleet, update: Outcome):
     repository = fleet.folder / "monorepo"
-    for folder, branch in (("first", "first"), ("deep/second one", "deep/second-one")):
+    for folder, branch in (("first", "first"), ("deep/second one", "deep/second%20one")):
         changed = git(repository, "diff", "--name-only", "main", f"copier-update/{branch}/{NEW}").splitlines()
         assert changed == [f"{folder}/{name}" for name in (".copier-answers.yml", CHANGED, DROPPED)]
 
@@ -275,6 +275,9 @@ def test_a_folder_that_only_looks_like_a_killed_run_stays(small_fleet):
     other.mkdir(parents=True)
     fleet.run("status")
     assert list(fleet.temporary.iterdir()) == [other]
+
+
+# Where things are
 
 
 def test_no_template_is_trusted_whatever_the_settings_say(small_fleet, tmp_path: Path):

@@ -164,7 +164,7 @@ def test_a_process_that_dies_does_not_stop_the_rest(small_fleet):
     fleet = small_fleet(2)
     with update(fleet, "--json", "--jobs", "1") as running:
         children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
-        work = lambda: list(fleet.temporary.glob("copier-fleet-*/slot-0/*"))  # noqa: E731
+        work = lambda: list(fleet.temporary.glob("copier-fleet-*/worker-0/*"))  # noqa: E731
         wait_until("a worker started", work, seconds=120, every=0.01)
         os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
         reports = json.loads(running.communicate()[0])["services"]
