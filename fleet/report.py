@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -156,7 +157,12 @@ def make_labels(folders: Iterable[Path]) -> dict[Path, str]:
     """Return a short name for each folder: its path below the folder that contains them all."""
     folders = list(folders)
     common = os.path.commonpath([folder.parent for folder in folders])
-    return {folder: folder.relative_to(common).as_posix() for folder in folders}
+    return {folder: _on_one_line(folder.relative_to(common).as_posix()) for folder in folders}
+
+
+def _on_one_line(text: str) -> str:
+    """Escape control characters, such as a newline in a path."""
+    return re.sub("[\x00-\x1f\x7f]", lambda match: repr(match[0])[1:-1], text)
 
 
 @contextmanager

@@ -92,9 +92,12 @@ class Repository:
         """Return the content of a file of the service at `revision`."""
         return git(self.environment, self.top, "cat-file", "blob", f"{revision}:{self.prefix}{path}")
 
-    def generated_answers(self) -> Answers | None:
-        """Return the answers as the last copy or update recorded them, or None if no commit tells."""
-        commit = self.git("log", "-1", "-G^_commit:", "--format=%H", "--", ANSWERS_FILE).strip()
+    def generated_answers(self, version: str) -> Answers | None:
+        """Return the answers that the last copy or update recorded with `version`, or None if no commit tells."""
+        recorded = "^_commit: *['\"]?" + re.sub("([^0-9A-Za-z-])", r"[\1]", version) + "['\"]?([ #]|$)"
+        # The commit in which that line appeared; a comment that was added to it later does not count.
+        options = ("--pickaxe-regex", "-S", recorded, "--format=%H")
+        commit = self.git("log", "-1", *options, "--", ANSWERS_FILE).strip()
         if not commit:
             return None
         try:

@@ -25,7 +25,7 @@ def take_status(
     """Compare the files of a service with what the template generated for it. Change nothing."""
     files = repository.files()
     rendering, answers = render_generated(service.answers, before, "update", repository, files)
-    edited = {path for path in find_edited(rendering, repository, files) if path != ANSWERS_FILE}
+    edited = set(find_edited(rendering, repository, files))
     edited |= rendering.files.keys() & uncommitted
     branch = repository.update_branch(position.newest)
     waits = position.behind and repository.branch(branch)
@@ -38,11 +38,11 @@ def take_status(
 
 
 def find_edited(rendering: Rendering, repository: Repository, files: Mapping[str, Entry]) -> list[str]:
-    """Return the files that differ from the rendering or are missing, those of the user apart."""
+    """Return the files that differ from the rendering or are missing, but not the user's own and not the answers."""
     return [
         path
         for path, file in rendering.files.items()
-        if not rendering.is_user_owned(path) and repository.identify(file) != files.get(path)
+        if path != ANSWERS_FILE and not rendering.is_user_owned(path) and repository.identify(file) != files.get(path)
     ]
 
 
@@ -60,8 +60,8 @@ def render_generated(
     them. So compare the files with both.
     """
     rendering = release.render(answers, operation)
-    recorded = repository.generated_answers()
-    if recorded is None or recorded.version != answers.version or recorded.values == answers.values:
+    recorded = repository.generated_answers(answers.version)
+    if recorded is None or recorded.values == answers.values:
         return rendering, answers
     other = release.render(recorded, operation)
     if len(find_edited(other, repository, files)) < len(find_edited(rendering, repository, files)):

@@ -77,6 +77,7 @@ def stopped_half_way(fleet: Fleet, number: signal.Signals) -> int:
     with update(fleet, "--jobs", "2") as running:
         wait_until("the first branch exists", finished, seconds=120, every=0.01)
         running.send_signal(number)
+        running.communicate()  # read what it prints, until it ends
     return running.returncode
 
 

@@ -242,20 +242,6 @@ SETTINGS = {
     "status.branch": "true",
     "status.relativePaths": "false",
 }
-# What a user may have set for all repositories, the clones of `fleet` among them.
-GLOBAL_SETTINGS = SETTINGS | {
-    "apply.whitespace": "error",
-    "commit.gpgSign": "true",
-    "core.attributesFile": "{folder}/attributes",
-    "core.autocrlf": "true",
-    "core.hooksPath": "{folder}/hooks",
-    "core.quotePath": "false",
-    "fetch.fsckObjects": "true",
-    "gpg.program": "false",
-    "init.defaultBranch": "trunk",
-    "tag.sort": "-version:refname",
-    "transfer.fsckObjects": "true",
-}
 
 
 @state(
@@ -927,20 +913,54 @@ def test_the_table_has_one_line_for_each_odd_path(services: Services, again: Run
     assert len(outcome.stderr.splitlines()) == len(folders), outcome.stderr
 
 
-def test_global_settings_change_nothing(services: Services, update: Run, tmp_path: Path):
+# Settings for all repositories, which apply in every clone that a program makes.
+GLOBAL_SETTINGS: dict[str, dict[str, str]] = {
+    "whitespace": {"apply.whitespace": "error"},
+    "attributes_without_diff": {"core.attributesFile": "{folder}/without-diff"},
+    "attributes_with_line_ends": {"core.attributesFile": "{folder}/with-line-ends"},
+    "untracked_files": {"status.showUntrackedFiles": "no"},
+    "names_not_quoted": {"core.quotePath": "false"},
+    "autocrlf": {"core.autocrlf": "true"},
+    "signing": {"commit.gpgSign": "true", "gpg.program": "false"},
+    "hooks": {"core.hooksPath": "{folder}/hooks"},
+    "checks": {"fetch.fsckObjects": "true", "transfer.fsckObjects": "true", "core.safecrlf": "true"},
+    "order_of_tags": {"tag.sort": "-version:refname"},
+    "names": {"init.defaultBranch": "trunk", "clone.defaultRemoteName": "upstream"},
+    "printing": SETTINGS,
+}
+
+
+@pytest.fixture(scope="module")
+def edited(services: Services, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A service with edits of several kinds, and the tree of its update under no settings."""
+    base = tmp_path_factory.mktemp("edited")
+    service = shutil.copytree(services.pristine, base / "service")
+    for name in (YAML, UMLAUT, CHANGED, DROPPED):
+        append(service / name, f"{MINE}   ")
+    replace_first_line(service / CHANGED, "# My first line")
+    commit(service)
+    fleet = Fleet(shutil.copytree(service, base / "services" / "service").parent, base / "temporary")
+    report = fleet.run("update").services["service"]
+    assert (report["state"], report["conflicts"]) == ("conflict", [CHANGED, DROPPED]), report
+    return service, git(fleet.folder / "service", "ls-tree", "-r", BRANCH)
+
+
+@pytest.mark.parametrize("name", GLOBAL_SETTINGS)
+def test_settings_for_all_repositories_change_nothing(edited: tuple[Path, str], tmp_path: Path, name: str):
+    service, tree = edited
     fleet = Fleet(tmp_path / "services", tmp_path / "temporary")
-    service = shutil.copytree(services.pristine, fleet.folder / "service")
-    (tmp_path / "attributes").write_text("* text eol=crlf\n*.yml -diff\n*.txt -merge\n")
+    copied = shutil.copytree(service, fleet.folder / "service")
+    (tmp_path / "without-diff").write_text("*.yml -diff\n")
+    (tmp_path / "with-line-ends").write_text("* text eol=crlf\n*.txt -merge\n")
     add_failing_hooks(tmp_path / "hooks", tmp_path / "a-hook-ran")
     configuration = tmp_path / "gitconfig"
     shutil.copy(os.environ["GIT_CONFIG_GLOBAL"], configuration)
-    for name, value in GLOBAL_SETTINGS.items():
-        git(tmp_path, "config", "--file", configuration, name, value.format(folder=tmp_path))
+    for setting, value in GLOBAL_SETTINGS[name].items():
+        git(tmp_path, "config", "--file", configuration, setting, value.format(folder=tmp_path))
     outcome = fleet.plain("update", "--json", fleet.folder, GIT_CONFIG_GLOBAL=str(configuration))
     (report,) = json.loads(outcome.stdout)["services"]
-    assert report["state"] == "updated", report
-    expected = git(services.folders["plain"], "rev-parse", f"{BRANCH}^{{tree}}")
-    assert git(service, "rev-parse", f"{BRANCH}^{{tree}}") == expected
+    assert (report["state"], report["conflicts"]) == ("conflict", [CHANGED, DROPPED]), report
+    assert git(copied, "ls-tree", "-r", BRANCH) == tree
     assert not (tmp_path / "a-hook-ran").exists()
 
 
