@@ -26,39 +26,42 @@ Key = TypeVar("Key")
 Job = TypeVar("Job")
 Value = TypeVar("Value")
 
-# The folder of a run, and the file in it that marks it. A folder without the file belongs to someone else.
-PREFIX = "copier-fleet-"
-MARK = ".run-of-fleet"
+# How the names of the folders of runs begin.
+PREFIX = "copier-fleet-run-"
 
 
 @contextmanager
 def run_folder() -> Iterator[Path]:
     """Yield a folder for all temporary files of this run; first remove those that killed runs left.
 
-    A run locks the file that marks its folder. The lock ends with the process, however that ends.
+    A run locks its folder. The lock ends with the processes of the run, however they end.
     """
-    for mark in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{MARK}"):
-        with suppress(OSError), _locked(mark):
-            shutil.rmtree(mark.parent)
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError), _locked(folder):
+            shutil.rmtree(folder)
     with ExitStack() as stack:
         while True:
             folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-            (folder / MARK).touch()
             # Until it is locked, another run may take the folder for one that was left, and remove it.
             with suppress(OSError):
-                stack.enter_context(_locked(folder / MARK))
+                stack.enter_context(_locked(folder))
                 break
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         yield folder
 
 
 @contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """Lock `file`; raise OSError if another process has locked it, or if it no longer exists."""
-    with file.open("r+b") as handle:
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock a folder of this user's; raise OSError if another process has locked it, or if it no longer exists."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(handle).st_uid != os.getuid():
+            raise PermissionError(f"{folder} belongs to another user")
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        file.stat()
+        folder.stat()
         yield
+    finally:
+        os.close(handle)
 
 
 class _Worker(NamedTuple):

@@ -64,7 +64,7 @@ def render_generated(
     if recorded is None or recorded.values == answers.values:
         return rendering, answers
     other = release.render(recorded, operation)
-    if len(find_edited(other, repository, files)) < len(find_edited(rendering, repository, files)):
+    if len(find_edited(other, repository, files)) <= len(find_edited(rendering, repository, files)):
         return other, recorded
     return rendering, answers
 
