@@ -74,6 +74,8 @@ def merge(
         if after.is_user_owned(path):
             if path not in files and path in after.files:
                 changes[path] = after.files[path]
+        elif path not in before.files and path in files and _is_same(repository, after.files[path], files[path]):
+            continue  # the user has added the same file
         elif path in files or path not in before.files:  # else the user deleted it
             for commit, source in ((old, before.files), (new, after.files), (own, files)):
                 if path in source:
@@ -108,7 +110,7 @@ def find_obstructed(
     """Return the files that the template changes or adds, but whose place something of the user's takes.
 
     These are folders in the place of a file, files in the place of a folder, links, submodules,
-    and files that git does not track.
+    files that are not text, and files that git does not track.
     """
     folders = {folder for path in files for folder in _folders(path)}
     obstructed = {}
@@ -126,9 +128,18 @@ def find_obstructed(
         else:
             unedited = old is not None and repository.identify(old) == own
             taken = not unedited and repository.identify(generated).kind != own.kind
+            if old is None and repository.identify(generated).identifier != own.identifier:
+                # Without markers, git would drop one of the two files.
+                taken = taken or b"\0" in repository.read(repository.head, path)
         if taken:
             obstructed[path] = Problem.OBSTRUCTED if new else Problem.DROPPED
     return obstructed
+
+
+def _is_same(repository: Repository, file: File, entry: Entry) -> bool:
+    """Tell whether two files have the same content, whoever may execute them."""
+    same = repository.identify(file)
+    return (same.kind, same.identifier) == (entry.kind, entry.identifier)
 
 
 def _folders(path: str) -> Iterable[str]:

@@ -417,7 +417,8 @@ def fuzz(seed: str, numbers: list[int], folder: Path, verbose: bool = False) -> 
     for index in sorted({number // BLOCK for number in numbers}):
         chosen = [number for number in numbers if number // BLOCK == index]
         Block(seed, index, projects, folder / f"block-{index}", result, verbose).run(chosen)
-        print(f"{result.counts['cases']} cases, {len(result.failed)} failed", file=sys.stderr, flush=True)
+        failed = [case.number for case in result.failed]
+        print(f"{result.counts['cases']} cases, failed: {failed or 'none'}", file=sys.stderr, flush=True)
     return result
 
 
