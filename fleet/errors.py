@@ -45,11 +45,10 @@ class Failure:
         trace = traceback.format_exc()
         if isinstance(error, FleetError):
             return cls(error.code, error.message, error.hint, trace)
-        # Errors of Copier, of plumbum (with which Copier runs git) and of the operating system are
-        # expected. plumbum keeps git's own message in stderr.
-        message = summarize(getattr(error, "stderr", None) or str(error)) or type(error).__name__
+        # Errors of Copier and of the operating system are expected.
+        message = summarize(str(error)) or type(error).__name__
         module = type(error).__module__.partition(".")[0]
-        if module in ("copier", "plumbum") or message.startswith("Validation error for question"):
+        if module == "copier" or message.startswith("Validation error for question"):
             return cls("copier-failed", message, traceback=trace)
         if isinstance(error, OSError):
             return cls("system-error", message, traceback=trace)

@@ -146,7 +146,7 @@ def _work(
     while True:
         job = jobs[keys.recv()]
         folder.mkdir()
-        tempfile.tempdir = str(folder)  # Copier offers no other way to choose where its temporary files go
+        tempfile.tempdir = str(folder)  # Copier's temporary files go there too
         result: Success[Value] | Failure
         try:
             result = Success(function(job, folder))

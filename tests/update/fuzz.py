@@ -32,6 +32,7 @@ from releases import CURRENT, knows, released
 from testing.answers import MATRIX, UPDATED
 from testing.fleet import command, environment
 from testing.git import commit, git, isolate_git
+from testing.process import run
 from testing.template import ANSWERS_FILE, generate_from, isolate_copier, working_clone
 
 SYNTHETIC, EMPTY = "99.1.0", "99.2.0"
@@ -289,10 +290,18 @@ class Run:
             case.problems += wrong
         return reports
 
+    def is_dirty(self, case: Case) -> bool:
+        """Tell whether git, with the settings for all repositories, shows changes: attributes and autocrlf can."""
+        variables = {"GIT_CONFIG_GLOBAL": str(self.folder / "gitconfig")}
+        return bool(run("git", "-C", case.service, "status", "--porcelain", "--", ".", env=variables).stdout)
+
     def check(self, updated: Updated, report: dict[str, Any]) -> bool:
         """Check the branch of a case; return whether it can be merged."""
         case, problems = updated.case, updated.problems
         self.counts["tokens"] += len(present := [token for token in case.tokens if contains(updated.head, token)])
+        if report["state"] == "dirty" and self.is_dirty(case):
+            self.counts["dirty for git too, by the settings"] += 1
+            return False
         if report["state"] not in ("updated", "conflict"):
             problems.append(f"{report['state']}: {report['code']}: {report['message']} ({report['hint']})")
             return False

@@ -363,13 +363,12 @@ def test_the_script_names_every_file_that_the_template_owns(tmp_path: Path):
         ),
         ("base-image", ("README.md",), "scripts", [{}]),
     ):
-        owned: set[str] = set()
         for number, answers in enumerate(variants):
             project = generate(tmp_path / kind / str(number), kind=kind, **answers)
-            owned |= {path for path in files(project) if not path.startswith(users)}
-        text = (project / script / "copier-update.sh").read_text()
-        (named,) = re.findall(r"set -- ((?:.*\\\n)*.*)", text)
-        assert set(named.replace("\\\n", " ").split()) == owned, kind
+            owned = {path for path in files(project) if not path.startswith(users)}
+            text = (project / script / "copier-update.sh").read_text()
+            (named,) = re.findall(r"set -- ((?:.*\\\n)*.*)", text)
+            assert set(named.replace("\\\n", " ").split()) == owned, answers
 
 
 # fleet

@@ -30,11 +30,12 @@ configure() {
 
 main() {
     # The files that an update may change.
-    set -- .compose-lint.yml .copier-answers.yml .devcontainer/compose.yml .devcontainer/devcontainer.json \
-        .dockerignore .gitignore .hadolint.yaml .pre-commit-config.yaml Dockerfile Makefile \
-        docker-bake.hcl docker-compose.prod.yml docker-compose.yml docker/copier-update.sh \
-        docker/debug.yml docker/empty-secret docker/gunicorn.conf.py docker/healthcheck.py \
-        docker/logging.json docker/logs.py docker/start.py renovate.json
+    set -- .compose-lint.yml .copier-answers.yml .dockerignore .gitignore .hadolint.yaml \
+        .pre-commit-config.yaml Dockerfile Makefile docker-bake.hcl docker-compose.prod.yml \
+        docker-compose.yml docker/copier-update.sh docker/healthcheck.py renovate.json \
+        .devcontainer/compose.yml .devcontainer/devcontainer.json docker/debug.yml \
+        docker/logging.json docker/logs.py docker/start.py \
+        docker/empty-secret
     if problems "$@" | grep . >&2; then
         exit 1
     fi
