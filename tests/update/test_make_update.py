@@ -158,7 +158,7 @@ def test_no_setting_of_git_costs_an_edit(
     assert is_merged(conflicting) and is_marked(conflicting)
     assert "||||||| last update" in (conflicting / BAKE).read_text()
     assert updated.returncode, "a conflict must make the command fail"
-    assert f"conflict:\t{BAKE}" in updated.stderr.splitlines()
+    assert f"conflict: {BAKE}" in updated.stderr.splitlines()
 
 
 # Refusals
@@ -307,7 +307,7 @@ def test_a_file_that_a_release_deletes_is_named(service: Path, commands: Path, n
 
     updated = make_update(service, commands)
     assert updated.returncode
-    assert "deleted by the template, with any edits of yours:\tdocker/debug.yml" in updated.stderr.splitlines()
+    assert "deleted by the template, with any edits of yours: docker/debug.yml" in updated.stderr.splitlines()
     assert EDIT.strip() in git(service, "show", "HEAD:docker/debug.yml")
 
 
@@ -321,8 +321,8 @@ def test_a_service_in_a_folder_of_a_monorepo(generated: Path, commands: Path, tm
     commit(repository)
 
     updated = make_update(services["a service"], commands)
-    assert f"conflict:\t{BAKE}" in updated.stderr.splitlines()
-    assert "conflict:\tadded.txt" in updated.stderr.splitlines()
+    assert f"conflict: {BAKE}" in updated.stderr.splitlines()
+    assert "conflict: added.txt" in updated.stderr.splitlines()
     assert EDIT in (services["a service"] / COMPOSE).read_text()
     assert "A file of the user" in (services["a service"] / "added.txt").read_text()
 
