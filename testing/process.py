@@ -22,6 +22,8 @@ def run(
         env=os.environ | (env or {}),
         capture_output=True,
         text=True,
+        # Paths in the output may have any encoding.
+        errors="surrogateescape",
         stdin=subprocess.DEVNULL,
     )
     if check and result.returncode:
