@@ -25,6 +25,10 @@ BEFORE, AFTER = "before-updating", "after-updating"
 MARKER = re.compile(rb"^(<<<<<<<|>>>>>>>) (before|after)-updating", re.MULTILINE)
 
 
+# Files by their paths, below the folder of the service.
+Files = Mapping[str, Entry | File]
+
+
 @dataclass(frozen=True)
 class Merged:
     """The result of a merge: what changes in the service, and the files that need attention.
@@ -47,7 +51,7 @@ class Scratch:
         return git(self.environment, self.folder, *arguments, stdin=stdin, accept=accept)
 
     def import_commits(self, stream: io.BytesIO) -> None:
-        self.git("fast-import", "--quiet", "--done", stdin=stream.getvalue() + b"done\n")
+        self.git("fast-import", "--force", "--quiet", "--done", stdin=stream.getvalue() + b"done\n")
 
 
 def make_scratch(repository: Repository, folder: Path) -> Scratch:
@@ -67,9 +71,9 @@ def merge(
     before = replace(before, files={path: file for path, file in before.files.items() if not after.is_excluded(path)})
     problems = find_obstructed(repository, before, after, files)
     changes: dict[str, Entry | File | None] = {}
-    old: dict[str, File | Entry] = {}
-    new: dict[str, File | Entry] = {}
-    own: dict[str, File | Entry] = {}
+    old: dict[str, Entry | File] = {}
+    new: dict[str, Entry | File] = {}
+    own: dict[str, Entry | File] = {}
     for path in (before.files.keys() | after.files.keys()) - problems.keys() - {ANSWERS_FILE}:
         if after.is_user_owned(path):
             if path not in files and path in after.files:
@@ -81,15 +85,12 @@ def merge(
                 if path in source:
                     commit[path] = source[path]
 
-    stream = io.BytesIO()
-    _write_commit(stream, "last-update", old)
-    _write_commit(stream, BEFORE, own, parent="refs/heads/last-update")
-    _write_commit(stream, AFTER, new, parent="refs/heads/last-update")
-    scratch.import_commits(stream)
-    printed = scratch.git("merge-tree", "--write-tree", "--no-messages", "-z", BEFORE, AFTER, accept=(0, 1))
-    tree, *records = os.fsdecode(printed).split("\0")
-    conflicted = {record.split("\t", 1)[1] for record in records if record}
-    merged = parse_tree(os.fsdecode(scratch.git("ls-tree", "-r", "-z", tree)))
+    merged, conflicted = _merge_trees(scratch, old, own, new)
+    if conflicted and (dropped := _find_dropped(repository, old, own, merged)):
+        for path in dropped:
+            problems[path] = Problem.NOT_TEXT if path in new else Problem.DROPPED
+        old, own, new = ({path: commit[path] for path in commit.keys() - dropped} for commit in (old, own, new))
+        merged, conflicted = _merge_trees(scratch, old, own, new)
 
     changes |= {path: merged.get(path) for path in own.keys() | merged.keys() if merged.get(path) != own.get(path)}
     for path in conflicted & merged.keys():
@@ -134,6 +135,41 @@ def find_obstructed(
         if taken:
             obstructed[path] = Problem.OBSTRUCTED if new else Problem.DROPPED
     return obstructed
+
+
+def _merge_trees(scratch: Scratch, old: Files, own: Files, new: Files) -> tuple[Mapping[str, Entry], set[str]]:
+    """Merge three sets of files; return the merged files, and the names of those with conflicts."""
+    stream = io.BytesIO()
+    _write_commit(stream, "last-update", old)
+    _write_commit(stream, BEFORE, own, parent="refs/heads/last-update")
+    _write_commit(stream, AFTER, new, parent="refs/heads/last-update")
+    scratch.import_commits(stream)
+    options = ("--write-tree", "--no-messages", "-z")
+    printed = scratch.git("merge-tree", *options, BEFORE, AFTER, accept=(0, 1))
+    tree, *records = os.fsdecode(printed).split("\0")
+    conflicted = {record.split("\t", 1)[1] for record in records if record}
+    return parse_tree(os.fsdecode(scratch.git("ls-tree", "-r", "-z", tree))), conflicted
+
+
+def _find_dropped(repository: Repository, old: Files, own: Files, merged: Mapping[str, Entry]) -> set[str]:
+    """Return the files whose edits are nowhere in the merged tree, although git should have kept them.
+
+    They are not text, so git writes no conflict markers: when a release moves such a file onto
+    another one of the user's, git keeps one of the two.
+    """
+    kept = {entry.identifier for entry in merged.values()}
+    return {
+        path
+        for path, entry in own.items()
+        if isinstance(entry, Entry)
+        and entry.identifier not in kept
+        and (path not in old or _identify(repository, old[path]) != entry.identifier)
+        and b"\0" in repository.read(repository.head, path)
+    }
+
+
+def _identify(repository: Repository, file: File | Entry) -> str:
+    return file.identifier if isinstance(file, Entry) else repository.identify(file).identifier
 
 
 def _is_same(repository: Repository, file: File, entry: Entry) -> bool:

@@ -382,6 +382,24 @@ def an_edited_file_that_the_release_moves(place: Place) -> Path:
     return commit(service)
 
 
+MINE_AT_THE_NEW_PLACE = f"{OLD_RELEASE[MOVED]}<<<<<<< before updating\nmine\n=======\n>>>>>>> after updating\n"
+MOVED_UTF_16 = OLD_RELEASE[MOVED].encode() + "mine\r\n".encode("utf-16-le")
+
+
+@state(
+    edited=(CHANGED, MOVED),
+    update="conflict",
+    conflicts=(MOVED, MOVED_TO),
+    files={CHANGED: MERGED, MOVED: MOVED_UTF_16, MOVED_TO: MINE_AT_THE_NEW_PLACE},
+)
+def an_edited_file_that_is_not_text_and_that_the_release_moves_onto_one_of_the_users(place: Place) -> Path:
+    service = place.service()
+    (service / MOVED).write_bytes(MOVED_UTF_16)
+    (service / MOVED_TO).parent.mkdir()
+    (service / MOVED_TO).write_text(f"{OLD_RELEASE[MOVED]}mine\n")
+    return commit(service)
+
+
 @state(files={CHANGED: None, "mine.txt": f"{OLD_TEXT}{MINE}\n"})
 def a_file_that_the_user_moved(place: Place) -> Path:
     service = place.service()
