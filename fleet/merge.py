@@ -25,10 +25,6 @@ BEFORE, AFTER = "before-updating", "after-updating"
 MARKER = re.compile(rb"^(<<<<<<<|>>>>>>>) (before|after)-updating", re.MULTILINE)
 
 
-# Files by their paths, below the folder of the service.
-Files = Mapping[str, Entry | File]
-
-
 @dataclass(frozen=True)
 class Merged:
     """The result of a merge: what changes in the service, and the files that need attention.
@@ -71,9 +67,7 @@ def merge(
     before = replace(before, files={path: file for path, file in before.files.items() if not after.is_excluded(path)})
     problems = find_obstructed(repository, before, after, files)
     changes: dict[str, Entry | File | None] = {}
-    old: dict[str, Entry | File] = {}
-    new: dict[str, Entry | File] = {}
-    own: dict[str, Entry | File] = {}
+    paths = set()
     for path in (before.files.keys() | after.files.keys()) - problems.keys() - {ANSWERS_FILE}:
         if after.is_user_owned(path):
             if path not in files and path in after.files:
@@ -81,17 +75,16 @@ def merge(
         elif path not in before.files and path in files and _is_same(repository, after.files[path], files[path]):
             continue  # the user has added the same file
         elif path in files or path not in before.files:  # else the user deleted it
-            for commit, source in ((old, before.files), (new, after.files), (own, files)):
-                if path in source:
-                    commit[path] = source[path]
+            paths.add(path)
 
-    merged, conflicted = _merge_trees(scratch, old, own, new)
-    if conflicted and (dropped := _find_dropped(repository, old, own, merged)):
+    merged, conflicted = _merge_trees(scratch, before.files, files, after.files, paths)
+    if conflicted and (dropped := _find_dropped(repository, before.files, files, merged, paths)):
         for path in dropped:
-            problems[path] = Problem.NOT_TEXT if path in new else Problem.DROPPED
-        old, own, new = ({path: commit[path] for path in commit.keys() - dropped} for commit in (old, own, new))
-        merged, conflicted = _merge_trees(scratch, old, own, new)
+            problems[path] = Problem.NOT_TEXT if path in after.files else Problem.DROPPED
+        paths -= dropped
+        merged, conflicted = _merge_trees(scratch, before.files, files, after.files, paths)
 
+    own = {path: files[path] for path in paths & files.keys()}
     changes |= {path: merged.get(path) for path in own.keys() | merged.keys() if merged.get(path) != own.get(path)}
     for path in conflicted & merged.keys():
         content = scratch.git("cat-file", "blob", merged[path].identifier)
@@ -99,7 +92,7 @@ def merge(
             problems[path] = Problem.CONFLICT
             changes[path] = File(merged[path].mode, MARKER.sub(rb"\1 \2 updating", content))
         else:
-            problems[path] = Problem.NOT_TEXT if path in new else Problem.DROPPED
+            problems[path] = Problem.NOT_TEXT if path in after.files else Problem.DROPPED
     answers = merge_answers(repository.read(repository.head, ANSWERS_FILE), before.answers, after.answers)
     changes[ANSWERS_FILE] = File(files[ANSWERS_FILE].mode, answers)
     return Merged(changes, dict(sorted(problems.items())))
@@ -137,12 +130,21 @@ def find_obstructed(
     return obstructed
 
 
-def _merge_trees(scratch: Scratch, old: Files, own: Files, new: Files) -> tuple[Mapping[str, Entry], set[str]]:
-    """Merge three sets of files; return the merged files, and the names of those with conflicts."""
+def _merge_trees(
+    scratch: Scratch,
+    old: Mapping[str, File],
+    own: Mapping[str, Entry],
+    new: Mapping[str, File],
+    paths: set[str],
+) -> tuple[Mapping[str, Entry], set[str]]:
+    """Merge these paths of three trees; return the merged files, and the names of those with conflicts."""
     stream = io.BytesIO()
-    _write_commit(stream, "last-update", old)
-    _write_commit(stream, BEFORE, own, parent="refs/heads/last-update")
-    _write_commit(stream, AFTER, new, parent="refs/heads/last-update")
+    for branch, files, parent in (
+        ("last-update", old, None),
+        (BEFORE, own, "refs/heads/last-update"),
+        (AFTER, new, "refs/heads/last-update"),
+    ):
+        _write_commit(stream, branch, {path: files[path] for path in paths & files.keys()}, parent=parent)
     scratch.import_commits(stream)
     options = ("--write-tree", "--no-messages", "-z")
     printed = scratch.git("merge-tree", *options, BEFORE, AFTER, accept=(0, 1))
@@ -151,25 +153,26 @@ def _merge_trees(scratch: Scratch, old: Files, own: Files, new: Files) -> tuple[
     return parse_tree(os.fsdecode(scratch.git("ls-tree", "-r", "-z", tree))), conflicted
 
 
-def _find_dropped(repository: Repository, old: Files, own: Files, merged: Mapping[str, Entry]) -> set[str]:
-    """Return the files whose edits are nowhere in the merged tree, although git should have kept them.
+def _find_dropped(
+    repository: Repository,
+    old: Mapping[str, File],
+    own: Mapping[str, Entry],
+    merged: Mapping[str, Entry],
+    paths: set[str],
+) -> set[str]:
+    """Return the files that are not text and whose edits the merged tree lacks.
 
-    They are not text, so git writes no conflict markers: when a release moves such a file onto
-    another one of the user's, git keeps one of the two.
+    git writes no conflict markers into such a file. When a release moves it onto another file of the
+    user's, git keeps one of the two.
     """
     kept = {entry.identifier for entry in merged.values()}
     return {
         path
-        for path, entry in own.items()
-        if isinstance(entry, Entry)
-        and entry.identifier not in kept
-        and (path not in old or _identify(repository, old[path]) != entry.identifier)
+        for path in paths & own.keys()
+        if own[path].identifier not in kept
+        and not (path in old and _is_same(repository, old[path], own[path]))
         and b"\0" in repository.read(repository.head, path)
     }
-
-
-def _identify(repository: Repository, file: File | Entry) -> str:
-    return file.identifier if isinstance(file, Entry) else repository.identify(file).identifier
 
 
 def _is_same(repository: Repository, file: File, entry: Entry) -> bool:

@@ -43,7 +43,8 @@ main() {
         core.quotePath=true status.showUntrackedFiles=normal
     GIT_ATTR_NOSYSTEM=1 copier update --defaults || exit
     ! git diff --name-status --diff-filter=DU --relative \
-        | sed 's/^U[[:space:]]/conflict: /; s/^D[[:space:]]/deleted by the template, with any edits of yours: /' | grep . >&2
+        | sed 's/[[:space:]]/ /; s/^U/conflict:/; s/^D/deleted by the template, with any edits of yours:/' \
+        | grep . >&2
 }
 
 # The exit is on this line because the update may replace this file while the shell reads it.
