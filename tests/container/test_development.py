@@ -54,8 +54,12 @@ def test_a_changed_source_file_is_live_without_a_build(default: Service, tmp_pat
         text = source.read_text()
         try:
             log_text = (tmp_path / "log").read_text
-            answers = lambda: get(service.url("/"))[0] == 200 or watch.poll() is not None  # noqa: E731
-            wait_until("the service answers", answers, log_text, seconds=120)
+            wait_until(
+                "the service answers",
+                lambda: get(service.url("/"))[0] == 200 or watch.poll() is not None,
+                log_text,
+                seconds=120,
+            )
             assert watch.poll() is None, log_text()
             assert inspect(service.container)["HostConfig"]["ReadonlyRootfs"]
             wait_until("compose watches the source", lambda: "Watch enabled" in log_text(), log_text)

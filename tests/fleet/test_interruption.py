@@ -67,8 +67,12 @@ def update(fleet: Fleet, *options: str) -> Iterator[subprocess.Popen[str]]:
         start_new_session=True,
     ) as running:
         yield running
-    remaining = lambda: processes(fleet.temporary)  # noqa: E731
-    wait_until("all processes ended", lambda: not remaining(), remaining, seconds=120)
+    wait_until(
+        "all processes ended",
+        lambda: not processes(fleet.temporary),
+        lambda: processes(fleet.temporary),
+        seconds=120,
+    )
 
 
 def stop(running: subprocess.Popen[str], fleet: Fleet, how: str) -> None:
@@ -89,9 +93,12 @@ def stop(running: subprocess.Popen[str], fleet: Fleet, how: str) -> None:
 def stopped_half_way(fleet: Fleet, number: signal.Signals) -> int:
     """Send `number` to an update once its first branch is there; return the exit status."""
     repositories = list(fleet.folder.iterdir())
-    finished = lambda: any((folder / ".git/refs/heads" / BRANCH).exists() for folder in repositories)  # noqa: E731
+
+    def has_branch() -> bool:
+        return any((folder / ".git/refs/heads" / BRANCH).exists() for folder in repositories)
+
     with update(fleet, "--jobs", "2") as running:
-        wait_until("the first branch exists", finished, seconds=120, every=0.01)
+        wait_until("the first branch exists", has_branch, seconds=120, every=0.01)
         running.send_signal(number)
         running.communicate()  # read what it prints, until it ends
     return running.returncode
@@ -245,8 +252,12 @@ def test_a_process_that_dies_does_not_stop_the_rest(small_fleet):
     fleet = small_fleet(2)
     with update(fleet, "--json", "--jobs", "1") as running:
         children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
-        work = lambda: list(fleet.temporary.glob("copier-fleet-*/worker-0/*"))  # noqa: E731
-        wait_until("a worker started", work, seconds=120, every=0.01)
+        wait_until(
+            "a worker started",
+            lambda: list(fleet.temporary.glob("copier-fleet-*/worker-0/*")),
+            seconds=120,
+            every=0.01,
+        )
         os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
         reports = json.loads(running.communicate()[0])["services"]
     assert running.returncode == 1
