@@ -38,6 +38,10 @@ DEFAULTS = {
     "service_name": "hello-service",
     "start_command": "python -m {{ cookiecutter.service_name | replace('-', '_') }}",
     "port": "8000",
+    "flavor": [
+        "{{ 'slim' if cookiecutter.source == 'existing' else 'distroless' }}",
+        "{{ 'distroless' if cookiecutter.source == 'existing' else 'slim' }}",
+    ],
     "heartbeat_file": "",
 }
 
@@ -86,9 +90,11 @@ def default(name: str, question: dict[str, Any]) -> Any:
     value = question["default"]
     if question.get("multiselect"):
         return ", ".join(value)
+    if "{" in str(value):
+        return DEFAULTS[name]
     if "choices" in question:
         return sorted(labels(question), key=lambda choice: choice != value)
-    return DEFAULTS[name] if "{" in str(value) else value
+    return value
 
 
 def prompt(question: dict[str, Any]) -> Any:

@@ -61,7 +61,7 @@ target "image" {
     flavor = ["builder", "slim", "distroless", "debug"]
   }
   name   = "image-${replace(python, ".", "-")}-${flavor}"
-  target = flavor == "slim" ? "runtime" : flavor
+  target = flavor
   args = {
     PYTHON    = python
     INDEX_URL = INDEX_URL
