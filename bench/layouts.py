@@ -64,8 +64,8 @@ def on_shared_base(**answers: object) -> Callable[[Path], None]:
 LAYOUTS = {
     "before": written_by_hand("before"),
     "uv-multistage": written_by_hand("uv-multistage"),
-    "upstream, no bytecode": generated(bytecode=False),
-    "upstream": generated(),
+    "upstream, slim": generated(flavor="slim"),
+    "upstream, distroless": generated(),
     "shared, slim": on_shared_base(flavor="slim"),
     "shared, distroless": on_shared_base(),
 }

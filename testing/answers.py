@@ -17,6 +17,7 @@ SERVICES: dict[str, dict[str, Any]] = {
     "packages": {"build_packages": "libpq-dev libffi-dev", "runtime_packages": "libpq5 libffi8"},
     "pip-packages": {
         "installer": "pip",
+        "flavor": "slim",
         "build_packages": "[libpq-dev]",
         "runtime_packages": "libpq5, libffi8",
     },
@@ -38,6 +39,7 @@ SERVICES: dict[str, dict[str, Any]] = {
     # Every answer that differs from the default and can be built without a shared base image.
     "least-usual": {
         "service_name": "least-usual",
+        "flavor": "slim",
         "installer": "pip",
         "bytecode": False,
         "build_packages": "libpq-dev",
@@ -47,7 +49,11 @@ SERVICES: dict[str, dict[str, Any]] = {
         "cpu_limit": "0.5",
         "memory_limit": "192m",
         "pids_limit": "64",
+        "compression": "gzip",
     },
+    "no-prune": {"prune": False},
+    "upstream-slim": {"flavor": "slim"},
+    "slim-untouched": {"flavor": "slim", "prune": False, "bytecode": False},
     "distroless": {"base": "shared"},
     "distroless-packages": {
         "base": "shared",
@@ -89,7 +95,14 @@ EXISTING: dict[str, dict[str, Any]] = {
     },
     "existing-on-slim": {"source": "existing", "base": "shared", "flavor": "slim", "installer": "pip"},
     "existing-heartbeat": {"source": "existing", "port": "", "heartbeat_file": "/tmp/alive", "bytecode": False},
-    "existing-neither": {"source": "existing", "port": "", "base": "shared", "runtime_packages": "libpq5"},
+    "existing-neither": {
+        "source": "existing",
+        "port": "",
+        "base": "shared",
+        "flavor": "distroless",
+        "runtime_packages": "libpq5",
+    },
+    "existing-on-distroless": {"source": "existing", "flavor": "distroless", "build_packages": "libpq-dev"},
 }
 
 BASE_IMAGES: dict[str, dict[str, Any]] = {
@@ -125,6 +138,7 @@ ADOPTED: dict[str, dict[str, str]] = {
         "start_command": "python -m consumer",
         "port": "",
         "heartbeat_file": "/tmp/consumer.alive",
+        "flavor": "distroless",
         "build_packages": "libpq-dev",
         "runtime_packages": "libpq5",
     },
@@ -148,3 +162,5 @@ for starter in STARTERS:
     BUILT[starter] = {"framework": starter}
     for flavor in ("slim", "distroless"):
         BUILT[f"{starter}-{flavor}"] = {"framework": starter, "base": "shared", "flavor": flavor}
+# The other starters are on the distroless flavor, which is the default.
+BUILT["flask"] = {"framework": "flask", "flavor": "slim"}

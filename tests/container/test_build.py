@@ -98,6 +98,7 @@ def test_only_what_is_named_enters_the_build_context(default: Service, tmp_path:
         assert [path for path in context if (tmp_path / "context" / path).read_text() == "canary"] == []
         allowed = {"requirements.txt", "requirements-dev.txt", "pyproject.toml"}
         allowed |= {f"docker/{name}" for name in ("healthcheck.py", "logging.json", "logs.py", "start.py")}
+        allowed |= {f"docker/build/{path.name}" for path in (default.project / "docker" / "build").iterdir()}
         assert {path for path in context if not path.startswith(("src/", "tests/"))} == allowed
     finally:
         for file in files:

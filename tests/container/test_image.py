@@ -160,7 +160,7 @@ def test_the_process_is_the_runtimes():
 def test_the_tests_pass_inside_the_image_that_ships(service: Service):
     inside = service.project / "tests" / "test_inside.py"
     answers = service.answers
-    shell = not (answers["base"] == "shared" and answers["flavor"] == "distroless")
+    shell = answers["flavor"] == "slim"
     driver = "libpq5" in answers["runtime_packages"]
     inside.write_text(INSIDE.format(run_id=service.run_id, shell=shell, driver=driver))
     try:

@@ -11,7 +11,8 @@ from questionnaire import QUESTION_MARK, QUESTIONS, Questionnaire, choices
 from terminal import COLUMNS, ENTER, Terminal
 from testing.template import copier, files, generate, snapshot
 
-STARTER = ["kind", "source", "customize", "framework", "service_name", "description", "python_version", "base"]
+STARTER = ["kind", "source", "customize", "framework", "service_name", "description"]
+STARTER += ["python_version", "base", "flavor"]
 
 SERVICE = {"service_name": "orders", "description": "It's [quick]: ä", "python_version": "3.14"}
 EXISTING = {
@@ -30,6 +31,7 @@ CUSTOMIZED = {
     "port": "8080",
     "health_path": "/health",
     "registry": "registry.example.com/team",
+    "compression": "gzip",
     "bytecode": False,
     "cpu_limit": "0.5",
     "memory_limit": "1g",
@@ -55,11 +57,14 @@ CASES: dict[str, dict[str, Any]] = {
     "customized existing": EXISTING | SHARED | CUSTOMIZED | {"prune": False},
 }
 # How many questions are asked at most: the limits of the design, and all of them if the user asks for all.
-MOST = dict.fromkeys(("fastapi", "flask", "django", "worker"), 8) | {
+MOST = dict.fromkeys(("fastapi", "flask", "django", "worker"), 9) | {
     "existing": 10,
     "existing without a port": 10,
     "base image": 5,
 }
+
+# Defaults that Copier computes from other answers.
+DEFAULTS = {"flavor": "distroless"}
 
 WRONG: dict[str, list[str]] = {
     "service_name": ["Orders", "a" * 41, "null", "on"],
@@ -95,7 +100,7 @@ def test_every_line_reads_whole_and_the_project_is_as_with_data(
             wrong = list(WRONG.get(name, []))
             if answers.get("source") != "existing":
                 wrong += WRONG_FOR_STARTERS.get(name, [])
-            questionnaire.answer(name, answers.get(name, QUESTIONS[name]["default"]), wrong)
+            questionnaire.answer(name, answers.get(name, DEFAULTS.get(name, QUESTIONS[name]["default"])), wrong)
         assert terminal.wait() == 0, terminal.text()
 
     asked = questionnaire.asked

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "base-image" / "scripts" / "venv-prune"
+SCRIPT = Path(__file__).parents[2] / "includes" / "docker" / "build" / "venv-prune"
 TESTS = {"pkg/__init__.py": "", "pkg/tests/__init__.py": "", "pkg/tests/test_a.py": "def test(): pass\n"}
 
 

@@ -99,7 +99,11 @@ def test_an_update_gives_what_a_fresh_copy_gives(template: Path, tmp_path: Path,
     recorded = yaml.safe_load((project / ".copier-answers.yml").read_text())
     answers = UPDATED[name]
     if kind == "service":
-        answers = answers | {"service_name": recorded["service_name"], "layout": recorded.get("layout", 1)}
+        answers = answers | {
+            "service_name": recorded["service_name"],
+            "layout": recorded.get("layout", 1),
+            "flavor": recorded.get("flavor", "slim"),
+        }
     update(project)
     fresh = generate_from(template, tmp_path / "fresh", CURRENT, **answers)
     assert template_files(project, kind) == template_files(fresh, kind)
@@ -109,9 +113,10 @@ def test_an_update_gives_what_a_fresh_copy_gives(template: Path, tmp_path: Path,
 def test_a_service_moves_to_the_new_layout_by_one_answer(template: Path, tmp_path: Path, name: str):
     project = generate_release(template, tmp_path / "project", released()[-1], UPDATED[name])
     before = files(project / "src")
-    service_name = yaml.safe_load((project / ".copier-answers.yml").read_text())["service_name"]
+    recorded = yaml.safe_load((project / ".copier-answers.yml").read_text())
+    kept = {"service_name": recorded["service_name"], "flavor": recorded.get("flavor", "slim")}
     update(project, layout=2)
-    fresh = generate_from(template, tmp_path / "fresh", CURRENT, **UPDATED[name] | {"service_name": service_name})
+    fresh = generate_from(template, tmp_path / "fresh", CURRENT, **UPDATED[name] | kept)
     assert template_files(project, "service") == template_files(fresh, "service")
     assert files(project / "src") == before
 

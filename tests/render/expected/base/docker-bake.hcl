@@ -91,7 +91,7 @@ target "release" {
   name       = "release-${replace(python, ".", "-")}-${flavor}"
   inherits   = ["image-${replace(python, ".", "-")}-${flavor}"]
   platforms  = ["linux/amd64", "linux/arm64"]
-  output     = ["type=registry"]
+  output     = ["type=registry,compression=zstd,compression-level=19,force-compression=true,oci-mediatypes=true"]
   attest     = ["type=provenance,mode=max", "type=sbom"]
   cache-from = ["type=registry,ref=${image("cache-${python}-${flavor}")}"]
   cache-to   = ["type=registry,ref=${image("cache-${python}-${flavor}")},mode=max"]

@@ -61,7 +61,7 @@ target "image" {
 target "release" {
   inherits   = ["image"]
   platforms  = ["linux/amd64", "linux/arm64"]
-  output     = ["type=registry"]
+  output     = ["type=registry,compression=zstd,compression-level=19,force-compression=true,oci-mediatypes=true"]
   attest     = ["type=provenance,mode=max", "type=sbom"]
   cache-from = ["type=registry,ref=existing:cache"]
   cache-to   = ["type=registry,ref=existing:cache,mode=max"]

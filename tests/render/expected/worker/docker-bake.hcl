@@ -68,7 +68,7 @@ target "test" {
 target "release" {
   inherits   = ["image"]
   platforms  = ["linux/amd64", "linux/arm64"]
-  output     = ["type=registry"]
+  output     = ["type=registry,compression=zstd,compression-level=19,force-compression=true,oci-mediatypes=true"]
   attest     = ["type=provenance,mode=max", "type=sbom"]
   cache-from = ["type=registry,ref=worker:cache"]
   cache-to   = ["type=registry,ref=worker:cache,mode=max"]
