@@ -38,10 +38,8 @@ DEFAULTS = {
     "service_name": "hello-service",
     "start_command": "python -m {{ cookiecutter.service_name | replace('-', '_') }}",
     "port": "8000",
-    "flavor": [
-        "{{ 'slim' if cookiecutter.source == 'existing' else 'distroless' }}",
-        "{{ 'distroless' if cookiecutter.source == 'existing' else 'slim' }}",
-    ],
+    # cookiecutter cannot compute which of several choices is the default: that of starters.
+    "flavor": "distroless",
     "heartbeat_file": "",
 }
 
@@ -88,10 +86,10 @@ def labels(question: dict[str, Any]) -> dict[str, str]:
 def default(name: str, question: dict[str, Any]) -> Any:
     """Return the default of a question; of choices, the list that starts with the default."""
     value = question["default"]
+    if "{" in str(value):
+        value = DEFAULTS[name]
     if question.get("multiselect"):
         return ", ".join(value)
-    if "{" in str(value):
-        return DEFAULTS[name]
     if "choices" in question:
         return sorted(labels(question), key=lambda choice: choice != value)
     return value

@@ -49,10 +49,9 @@ SERVICES: dict[str, dict[str, Any]] = {
         "cpu_limit": "0.5",
         "memory_limit": "192m",
         "pids_limit": "64",
-        "compression": "gzip",
     },
     "no-prune": {"prune": False},
-    "upstream-slim": {"flavor": "slim"},
+    "upstream-slim": {"flavor": "slim", "compression": "gzip"},
     "slim-untouched": {"flavor": "slim", "prune": False, "bytecode": False},
     "distroless": {"base": "shared"},
     "distroless-packages": {

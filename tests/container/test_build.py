@@ -8,7 +8,8 @@ import pytest
 
 from testing.docker import docker, inspect
 from testing.process import run
-from testing.service import Service
+from testing.service import Service, find_certificates
+from testing.template import generate
 
 pytestmark = pytest.mark.xdist_group("production")
 
@@ -62,6 +63,21 @@ def steps(progress: str) -> dict[str, str]:
 
 def cached(progress: str) -> set[str]:
     return {line.split()[0] for line in progress.splitlines() if line.endswith(" CACHED")}
+
+
+def test_two_services_share_all_layers_but_their_code(default: Service, folder: Path):
+    """Both are built without the cache, as on two machines."""
+    other = generate(folder / "other", service_name="other-service")
+    for project in (default.project, other):
+        certificates = find_certificates()
+        secret = ("--secret", f"id=ca-certificates,src={certificates}") if certificates else ()
+        run("docker", "build", "--no-cache", "--tag", f"{project.name}-{default.run_id}", *secret, project)
+    images = [f"{project.name}-{default.run_id}" for project in (default.project, other)]
+    try:
+        one, two = (layers(image) for image in images)
+        assert one[:-1] == two[:-1] and one[-1] != two[-1]
+    finally:
+        docker("image", "rm", "--force", *images)
 
 
 def test_only_what_is_named_enters_the_build_context(default: Service, tmp_path: Path):

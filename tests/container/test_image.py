@@ -1,9 +1,11 @@
 """What is in the image, and what is not."""
 
 import json
+import os
 import re
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from groups import services
@@ -68,6 +70,29 @@ def test_accounts_are_whole_and_have_no_password(service: Service):
         "user = pwd.getpwuid(10001); print(user.pw_name, user.pw_shell, grp.getgrgid(10001).gr_name)"
     )
     assert service.sandbox("python", "-c", code).stdout.split() == ["app", "/usr/sbin/nologin", "app"]
+
+
+def test_make_shell_opens_a_shell_beside_the_service(production: Service):
+    """The shell sees the service's files, processes and network, and is the service's user."""
+    shell = pexpect.spawn("make", ["shell"], cwd=production.project, env=os.environ | production.env, encoding="utf-8")
+    shell.expect(r"\$ ", timeout=30)
+    root = "" if production.answers["flavor"] == "slim" else "/proc/1/root"
+    shell.sendline(
+        f"echo id=$(id -u) app=$(ls {root}/app | head -1) init=$(tr '\\0' ' ' </proc/1/cmdline | cut -c1-40)"
+    )
+    shell.expect(r"id=10001 app=(\S+) init=(\S+)", timeout=10)
+    assert shell.match.group(1) in ("manage.py", production.package)
+    assert "init" in shell.match.group(2)
+    shell.sendline("exit")
+    shell.expect(pexpect.EOF, timeout=20)
+
+
+@pytest.mark.xdist_group("production")
+def test_make_shell_says_that_the_service_is_not_running(default: Service):
+    with default.second_stack() as stopped:
+        refused = stopped.make("shell", check=False)
+    assert refused.returncode
+    assert f"{default.name} is not running: start it with make up or make dev" in refused.stderr
 
 
 def test_the_image_says_what_it_is_and_how_it_runs(service: Service):

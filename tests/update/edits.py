@@ -79,9 +79,10 @@ EDITS = {
         has("docker-compose.prod.yml", "hostname: kept"),
     ),
     "an extra RUN": Edit(
-        replace("Dockerfile", r"(FROM base AS (?:runtime|service)\n)", r"\1RUN echo added\n"),
+        # In the last stage that has a shell.
+        replace("Dockerfile", r"(FROM (?:base AS (?:runtime|service)|python AS builder)\n)", r"\1RUN echo added\n"),
         lambda project: bool(
-            re.search(r"AS (runtime|service)\nRUN echo added\n", (project / "Dockerfile").read_text())
+            re.search(r"AS (runtime|service|builder)\nRUN echo added\n", (project / "Dockerfile").read_text())
         ),
     ),
     "a new dependency": Edit(

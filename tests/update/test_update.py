@@ -1,6 +1,7 @@
 """`copier update`, from every release to what lies here: no edit is lost, and no conflict is silent."""
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -220,6 +221,39 @@ def test_an_updated_service_is_built_healthy_and_drained(
             if framework in SLOW:
                 request.join()
                 assert answer[0][0] == 200 and "done" in answer[0][1]
+
+
+@pytest.mark.parametrize("version", [version for version in released() if version < "0.6"])
+def test_an_upstream_service_of_a_release_that_did_not_ask_stays_slim(template: Path, tmp_path: Path, version: str):
+    project = generate_release(template, tmp_path / "project", version, {})
+    update(project)
+    assert yaml.safe_load((project / ".copier-answers.yml").read_text())["flavor"] == "slim"
+    assert "slim-trixie AS base\n" in (project / "Dockerfile").read_text()
+    assert "FROM scratch" not in (project / "Dockerfile").read_text().replace("FROM scratch AS tests", "")
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "0.4.0"])
+@pytest.mark.xdist_group("updated")
+def test_a_service_that_moves_to_distroless_is_built_and_keeps_its_edits(
+    engine: None, template: Path, tmp_path: Path, version: str
+):
+    """By one answer, in layout 1 and 2."""
+    project = generate_release(template, tmp_path / "project", version, {"service_name": "hello-service"})
+    # The Dockerfile is another one, and there must be an index that has each dependency.
+    others = ("an extra RUN", "a new dependency", "a renamed package", "a changed port", "a deleted test")
+    edits = [edit for name, edit in EDITS.items() if edit.kind == "service" and name not in others]
+    for edit in edits:
+        edit.make(project)
+    commit(project, "Edited")
+    update(project, flavor="distroless")
+    assert conflicts(project) == []
+    assert all(edit.survives(project) for edit in edits)
+    with Service(project) as service:
+        service.build()
+        assert service.sandbox("sh", check=False).returncode == 127
+        assert re.search(r"=+ \d+ passed in ", service.make("test").stderr)
+        with service.production():
+            assert get(service.url("/healthz"))[0] == 200
 
 
 def test_an_update_needs_no_trust(template: Path, tmp_path: Path):
