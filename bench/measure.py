@@ -36,6 +36,17 @@ def cpu_seconds(container: str) -> float:
     sys.exit(f"the control group of container {identifier} is not below {groups}")
 
 
+def memory_at_rest(container: str) -> int:
+    """Return the bytes of memory that a running container uses, without the cache of files."""
+    identifier = docker("inspect", "--format", "{{.Id}}", container)
+    groups = Path("/sys/fs/cgroup")
+    for file in groups.glob(f"memory*/**/{identifier}/memory.stat"):
+        return int(dict(line.split() for line in file.read_text().splitlines())["total_rss"])
+    for file in groups.glob(f"**/*{identifier}*/memory.stat"):
+        return int(dict(line.split() for line in file.read_text().splitlines())["anon"])
+    sys.exit(f"the control group of container {identifier} is not below {groups}")
+
+
 def build(folder: Path, image: str) -> float:
     """Build `folder` as `image`; return the seconds it took."""
     certificates = os.environ.get("SSL_CERT_FILE", "")
