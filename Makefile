@@ -25,6 +25,11 @@ CASES = 200
 fuzz: .venv/.installed ## Update random projects and check them (CASES=1000; SEED=7 CASE=17 repeats one)
 	@PYTHONPATH=. $(bin)/python tests/update/fuzz.py --cases $(CASES) $(if $(SEED),--seed $(SEED)) $(if $(CASE),--case $(CASE))
 
+# Not a part of `make test`: the packages take 3 GB, and the check takes minutes.
+.PHONY: prune-check
+prune-check: .venv/.installed ## Use 200 packages before and after venv-prune (ARGS="numba mypy" for some)
+	@$(bin)/python tests/packages/check.py $(ARGS)
+
 .PHONY: tools
 tools: .venv-checkov/.installed .renovate/.installed ## Install checkov and Renovate, which some tests need
 

@@ -127,7 +127,12 @@ def test_stubs_go_where_their_module_is(venv: Path):
     }
     gone = {"pkg/__init__.pyi", "pkg/sub.pyi", "pkg/fast.pyi", "requests-stubs/__init__.pyi"}
     assert prune(venv, files) == set(files) - gone
-    assert prune(venv, files | {"lazy_loader/__init__.py": ""}) == set(files) | {"lazy_loader/__init__.py"}
+
+
+@pytest.mark.parametrize("reader", ["lazy_loader/__init__.py", "mypy/__init__.py"])
+def test_stubs_stay_where_a_package_reads_them(venv: Path, reader: str):
+    files = {"pkg/__init__.py": "", "pkg/__init__.pyi": "", "requests-stubs/__init__.pyi": "", reader: ""}
+    assert prune(venv, files) == set(files)
 
 
 def test_headers_and_libraries_go_where_only_a_compiler_reads_them(venv: Path):
@@ -145,6 +150,32 @@ def test_headers_and_libraries_go_where_only_a_compiler_reads_them(venv: Path):
     }
     gone = {"pkg/core/include/pkg/api.h", "pkg/includes/api.pxd", "pkg/lib/libpkg.a"}
     assert prune(venv, files) == set(files) - gone
+
+
+@pytest.mark.parametrize(
+    ("module", "code"),
+    [
+        ("compiler/build.py", "import pkg\nFLAGS = ['-I' + pkg.get_include()]\n"),
+        ("compiler/build.py", "from pkg.core import get_include\n"),
+        ("pkg/build.py", "COMPILER = 'g++'\n"),
+        ("compiler.py", "import pkg as p\nFLAGS = ['-I' + p.get_include()]\n"),
+        ("Cython/__init__.py", ""),
+    ],
+)
+def test_headers_and_libraries_stay_where_a_package_compiles_with_them(venv: Path, module: str, code: str):
+    files = {"pkg/fast.so": "", "pkg/core/include/pkg/api.h": "", "pkg/lib/libpkg.a": "", module: code}
+    assert prune(venv, files) == set(files)
+
+
+def test_a_package_that_only_offers_its_headers_does_not_keep_them(venv: Path):
+    files = {
+        "pkg/fast.so": "",
+        "pkg/core/include/pkg/api.h": "",
+        "pkg/__init__.py": "from pkg.core import get_include\n",
+        "other/__init__.py": "import pkg\n",
+        "other/template.py": "{{ name }}.get_include()\n",
+    }
+    assert prune(venv, files) == set(files) - {"pkg/core/include/pkg/api.h"}
 
 
 def test_c_sources_go_where_their_module_is(venv: Path):
