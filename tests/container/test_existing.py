@@ -27,6 +27,8 @@ LAYOUT = {
     ".hadolint.yaml",
     "docker/container-layout.md",
     "docker/healthcheck.py",
+    *(f"docker/build/{name}" for name in ("debian-stage", "ldconfig", "stage-python", "stage-system")),
+    *(f"docker/build/{name}" for name in ("venv-compile", "venv-prune")),
 }
 
 

@@ -77,9 +77,8 @@ def test_make_shell_opens_a_shell_beside_the_service(production: Service):
     shell = pexpect.spawn("make", ["shell"], cwd=production.project, env=os.environ | production.env, encoding="utf-8")
     shell.expect(r"\$ ", timeout=30)
     root = "" if production.answers["flavor"] == "slim" else "/proc/1/root"
-    shell.sendline(
-        f"echo id=$(id -u) app=$(ls {root}/app | head -1) init=$(tr '\\0' ' ' </proc/1/cmdline | cut -c1-40)"
-    )
+    app = f"$(ls {root}/app | grep -v pycache | head -1)"
+    shell.sendline(f"echo id=$(id -u) app={app} init=$(tr '\\0' ' ' </proc/1/cmdline | cut -c1-40)")
     shell.expect(r"id=10001 app=(\S+) init=(\S+)", timeout=10)
     assert shell.match.group(1) in ("manage.py", production.package)
     assert "init" in shell.match.group(2)
