@@ -129,7 +129,7 @@ def test_docker_buildx_bake(engine: None, outputs: Path):
     for file in each(outputs, "docker-bake.hcl", BASE_IMAGES):
         result = run("docker", "buildx", "bake", "--file", file, "--print", "image", "release", cwd=file.parent)
         targets = json.loads(result.stdout)["target"].values()
-        assert {target["target"] for target in targets} == {"builder", "runtime", "distroless", "debug"}
+        assert {target["target"] for target in targets} == {"builder", "slim", "distroless", "debug"}
     for file in each(outputs, "docker-bake.hcl", EXISTING):
         run("docker", "buildx", "bake", "--file", file, "--print", "image", "release", cwd=file.parent)
     for file in each(outputs, "docker-bake.hcl", SERVICES):
