@@ -68,7 +68,7 @@ def find_app_files(evidence: Evidence, start: Start, requirements: Requirements)
     imported = evidence.source.imports | started
     kept, left_out = [], []
     for name, files in top.items():
-        if not PATH.fullmatch(name) or files == [name] and PACKAGING.fullmatch(name) and name != "manage.py":
+        if not PATH.fullmatch(name) or (files == [name] and PACKAGING.fullmatch(name) and name != "manage.py"):
             continue
         is_folder = files != [name]
         used = any(is_run(file) and file.endswith(".py") for file in files)
@@ -77,7 +77,7 @@ def find_app_files(evidence: Evidence, start: Start, requirements: Requirements)
             needed = needed or name.removesuffix(".py") in started or f" {name} " in f" {start.command} "
             needed = needed and (not copied or name in copied or name in quoted or name.removesuffix(".py") in imported)
         elif name in NOT_RUN or name in TOOLS:
-            needed = name in started or (name in imported and name in TOOLS) or name in copied
+            needed = name in started or (name in imported and name in TOOLS) or (used and name in copied)
             needed = needed or f" {name}/" in f" {start.command}"
         elif copied:
             needed = name in copied or (used and name in imported)
@@ -87,6 +87,8 @@ def find_app_files(evidence: Evidence, start: Start, requirements: Requirements)
             kept.append(name)
         elif used:
             left_out.append(name)
+    words = start.command.replace('"', " ").split()
+    kept += [path for path in project.files if path in words and path not in kept and path.split("/", 1)[0] not in kept]
     reason = (
         f"{evidence.image.path} copies them"
         if copied and evidence.image

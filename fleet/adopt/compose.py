@@ -56,7 +56,7 @@ def read_services(project: Project) -> list[ComposeService]:
     services: list[ComposeService] = []
     for path in find_compose_files(project):
         try:
-            content = yaml.load(project.read(path), Loader=_Loader)  # noqa: S506
+            content = yaml.load(project.read(path), Loader=_Loader)
         except (yaml.YAMLError, ValueError, TypeError):
             continue
         listed = content.get("services") if isinstance(content, dict) else None
@@ -69,7 +69,7 @@ def read_services(project: Project) -> list[ComposeService]:
         }
         for name, service in listed.items():
             if isinstance(service, dict):
-                services.append(_read_service(path, str(name), service, built))
+                services.append(_read_service(path, str(name), service, built | {project.folder.name.lower()}))
     return services
 
 
@@ -82,7 +82,7 @@ def _read_service(path: str, name: str, service: dict[str, Any], built: set[str]
     return ComposeService(
         path,
         name,
-        bool(build and not context) or str(service.get("image")) in built,
+        bool(build and not context) or _is_own(str(service.get("image")), built),
         service.get("command"),
         service.get("entrypoint"),
         tuple(_read_ports(service)),
@@ -92,6 +92,11 @@ def _read_service(path: str, name: str, service: dict[str, Any], built: set[str]
         str(build["dockerfile"]).removeprefix("./") if build.get("dockerfile") else None,
         str(build["target"]) if build.get("target") else None,
     )
+
+
+def _is_own(image: str, built: set[str]) -> bool:
+    """Return whether an image is one that is built here, by its name or by that of the project's folder."""
+    return image in built or image.rsplit("/", 1)[-1].partition(":")[0].lower() in built
 
 
 def _read_ports(service: dict[str, Any]) -> list[str]:

@@ -26,7 +26,7 @@ def describe_existing(layout: Layout) -> list[str]:
     if layout.replaced:
         notes.append(f"These files are there already and are replaced: {', '.join(layout.replaced)}.")
     notes += [
-        f"Docker Compose reads your {name} and not the new docker-compose.yml: rename it, or pass --file docker-compose.yml."
+        f"Docker Compose reads your {name}, not the new docker-compose.yml: rename it, or pass --file."
         for name in layout.shadowing
     ]
     if layout.ignored:

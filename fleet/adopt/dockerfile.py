@@ -12,6 +12,7 @@ from .project import Project
 from .words import expand, split_shell
 
 DEVELOPMENT = re.compile(r"(^|[^a-z])(dev|develop|development|test|tests|testing|local|debug|lint|ci|docs?)([^a-z]|$)")
+OTHER_LANGUAGE = re.compile(r"(^|/)(node|bun|golang|rust|ruby|php|openjdk|eclipse-temurin|nginx)\b")
 PYTHON = re.compile(r"python[:-]?v?(3\.\d+)")
 
 
@@ -40,6 +41,7 @@ class Image:
     workdir: str
     volumes: tuple[str, ...]
     copied: tuple[str, ...]
+    renamed: dict[str, str]
     final_packages: tuple[str, ...]
     early_packages: tuple[str, ...]
     foreign_packages: tuple[str, ...]
@@ -56,7 +58,8 @@ def find_dockerfiles(project: Project) -> list[str]:
 
     def rank(path: str) -> tuple[bool, bool, int, str]:
         name = path.rsplit("/", 1)[-1]
-        return "/" in path, "python" not in project.read(path).lower(), 0 if name == "Dockerfile" else 1, path
+        is_python = "python" in project.read(path).lower()
+        return "/" in path, not is_python or "alpine" in path.lower(), 0 if name == "Dockerfile" else 1, path
 
     return sorted(kept, key=rank)
 
@@ -107,8 +110,18 @@ def read_dockerfile(project: Project, path: str, target: str | None = None) -> I
         variables,
         environment,
         workdir,
-        tuple(volume for value in all_of("VOLUME") for volume in _read_list(value)),
-        tuple(path for stage in stages for path in _read_copies(stage.instructions)),
+        tuple(volume for value in all_of("VOLUME") for volume in _read_list(expand(value, variables))),
+        tuple(
+            source
+            for stage in stages
+            if not OTHER_LANGUAGE.search(_find_base(stages, stage))
+            for source, _ in _read_copies(stage.instructions)
+        ),
+        {
+            destination: source
+            for source, destination in _read_copies(instructions)
+            if destination.rsplit("/", 1)[-1] != source.rsplit("/", 1)[-1] and not destination.endswith("/")
+        },
         tuple(package for package in installed if package not in removed and package not in foreign),
         (*early, *(package for package in installed if package in removed)),
         tuple(sorted(foreign)),
@@ -121,7 +134,7 @@ def read_dockerfile(project: Project, path: str, target: str | None = None) -> I
 
 
 def _read_stages(text: str) -> Iterator[Stage]:
-    parser = DockerfileParser(fileobj=io.BytesIO(_without_heredocs(text).encode()))
+    parser = DockerfileParser(fileobj=io.StringIO(_without_heredocs(text)))
     arguments: dict[str, str] = {}
     stage: Stage | None = None
     for found in parser.structure:
@@ -171,6 +184,15 @@ def _find_stage(stages: list[Stage], name: str) -> Stage | None:
     return next((stage for stage in stages if stage.name and stage.name.lower() == name.lower()), None)
 
 
+def _find_base(stages: list[Stage], stage: Stage) -> str:
+    """Return the image that a stage extends, by way of other stages."""
+    seen = {stage.name}
+    while (parent := _find_stage(stages, stage.base)) is not None and parent.name not in seen:
+        stage = parent
+        seen.add(stage.name)
+    return stage.base
+
+
 def _read_variables(instruction: str, value: str, known: dict[str, str]) -> dict[str, str]:
     if instruction == "ENV" and "=" not in value.split(" ", 1)[0]:
         name, _, content = value.partition(" ")
@@ -188,12 +210,12 @@ def _read_list(value: str) -> list[str]:
         return []
 
 
-def _read_copies(instructions: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Yield the paths that are copied from the build context."""
+def _read_copies(instructions: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield the paths that are copied from the build context, and where to."""
     for name, value in instructions:
         if name in ("COPY", "ADD") and "--from" not in value:
             words = _read_list(" ".join(word for word in value.split() if not word.startswith("--")))
-            yield from (word.strip("\"'") for word in words[:-1])
+            yield from ((word.strip("\"'"), words[-1].strip("\"'")) for word in words[:-1])
 
 
 def _apt_packages(

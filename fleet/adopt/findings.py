@@ -4,16 +4,44 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from packaging.utils import canonicalize_name
+
 from .evidence import Evidence
 from .requirements import Requirements
 from .start import Start
 
 MIGRATIONS = re.compile(
-    r"((?:manage\.py|django-admin|flask|alembic|aerich|python -m \S+)\s+(?:\S+\s+)*?(?:migrate|db upgrade|upgrade head|upgrade|deploy)\b[^;&|\"]*)"
+    r"((?:manage\.py|django-admin|flask|alembic|aerich|python -m \S+)\s+(?:\S+\s+)*?"
+    r"(?:migrate|db upgrade|upgrade head|upgrade|deploy)\b[^;&|\"]*)"
 )
 BUILD_STEPS = re.compile(
     r"(collectstatic|compilemessages|compress\b|assets build|translate compile|pybabel compile|digest)"
 )
+INSTALLERS = {
+    "pip",
+    "setuptools",
+    "wheel",
+    "uv",
+    "poetry",
+    "pipenv",
+    "pdm",
+    "pip-tools",
+    "virtualenv",
+    "build",
+    "supervisor",
+}
+OPTIONS_WITH_VALUES = {
+    "-r",
+    "--requirement",
+    "-c",
+    "-e",
+    "--index-url",
+    "--prefix",
+    "--target",
+    "-i",
+    "-w",
+    "--wheel-dir",
+}
 NODE = ("package.json", "frontend/package.json", "client/package.json", "theme/static_src/package.json")
 WORKER_WORDS = re.compile(
     r"\b(celery|rq|rqworker|dramatiq|huey_consumer|arq|taskiq|qcluster|beat|scheduler|worker|consumer)\b"
@@ -54,9 +82,9 @@ def _migrations(evidence: Evidence, start: Start) -> Iterator[Finding]:
     for text in _texts(evidence, start):
         match = MIGRATIONS.search(text)
         if match:
-            yield Finding(
-                "migrations", f"Run the migrations before each start, in the new image: `{match[1].strip()}`."
-            )
+            command = match[1].strip().removeprefix("./")
+            command = f"python {command}" if command.startswith("manage.py") else command
+            yield Finding("migrations", f"Run the migrations before each start, in the new image: `{command}`.")
             return
     tools = {
         "alembic.ini": "alembic upgrade head",
@@ -73,10 +101,11 @@ def _migrations(evidence: Evidence, start: Start) -> Iterator[Finding]:
 
 
 def _processes(evidence: Evidence, start: Start) -> Iterator[Finding]:
-    others = {}
-    for name, line in evidence.procfile.items():
-        if name not in ("web", "release") and line != start.command and "release" not in name:
-            others[name] = line
+    others = {
+        name: line
+        for name, line in evidence.procfile.items()
+        if name != "web" and "release" not in name and line != start.command
+    }
     for service in evidence.built:
         command = service.command if isinstance(service.command, str) else " ".join(map(str, service.command or ()))
         if command and WORKER_WORDS.search(f"{service.name} {command}") and command != start.command:
@@ -98,7 +127,7 @@ def _build(evidence: Evidence) -> Iterator[Finding]:
     if has_node or any(evidence.project.has(name) for name in NODE if not image):
         yield Finding(
             "assets",
-            "Build the assets with Node before the image, or in a stage that you add to the Dockerfile; copy the result.",
+            "Build the assets with Node before the image, or in a stage that you add to the Dockerfile.",
         )
     commands = [*(image.commands if image else ()), *evidence.procfile.values()]
     steps = sorted({match for text in commands for match in BUILD_STEPS.findall(text)})
@@ -112,7 +141,7 @@ def _build(evidence: Evidence) -> Iterator[Finding]:
     for step in steps:
         yield Finding(
             "build-step",
-            f"Run {step} when the image is built: add it to the stage `app` of the Dockerfile, after the source is copied.",
+            f"Run {step} when the image is built: add it to the stage `app` of the Dockerfile, after the COPY lines.",
         )
 
 
@@ -144,36 +173,40 @@ def _environment(evidence: Evidence, start: Start, requirements: Requirements) -
         if found:
             yield Finding(
                 "environment",
-                f"The settings are {found} unless DJANGO_SETTINGS_MODULE names others: set it in docker-compose.prod.yml.",
+                f"The settings are {found}: set DJANGO_SETTINGS_MODULE in docker-compose.prod.yml for others.",
             )
-    installed = set()
-    for command in image.commands if image else ():
-        for match in re.finditer(r"pip3? install ((?:[^;&|]|\\\n)+)", command):
-            words = [word.strip("\"'") for word in match[1].split()]
-            skip = False
-            for word in words:
-                if skip or word.startswith("-"):
-                    skip = word in ("-r", "--requirement", "-c", "-e", "--index-url", "--prefix", "--target", "-i")
-                elif re.fullmatch(r"[A-Za-z][\w.-]*(\[[\w,-]+\])?([=<>~!]=?[\w.*]+)?", word):
-                    name = re.split(r"[\[=<>~!]", word)[0].lower().replace("_", "-")
-                    if name not in requirements.distributions and name not in (
-                        "pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pdm", "pip-tools", "virtualenv", "build", "supervisor",
-                    ) and not evidence.project.has(word):  # fmt: skip
-                        installed.add(name)
+    installed = sorted(
+        {
+            name
+            for command in (image.commands if image else ())
+            for name in _installed_by_pip(command)
+            if name not in requirements.distributions and name not in INSTALLERS and not evidence.project.has(name)
+        }
+    )
     if installed:
-        yield Finding(
-            "requirements",
-            f"Add to {requirements.file} what the old Dockerfile installs besides: {', '.join(sorted(installed))}.",
-        )
+        listed = ", ".join(installed)
+        yield Finding("requirements", f"Add to {requirements.file} what the old Dockerfile installs besides: {listed}.")
+
+
+def _installed_by_pip(command: str) -> Iterator[str]:
+    """Yield the normalized names of the distributions that a command installs by name."""
+    for match in re.finditer(r"pip3? (?:install|wheel) ([^;&|]+)", command):
+        is_value = False
+        for word in (word.strip("\"'") for word in match[1].split()):
+            if is_value or word.startswith("-"):
+                is_value = not is_value and word in OPTIONS_WITH_VALUES
+            elif found := re.fullmatch(r"([A-Za-z][\w.-]*)(\[[\w,-]+\])?([=<>~!]=?[\w.*]+)?", word):
+                yield canonicalize_name(found[1])
 
 
 def _writes(evidence: Evidence) -> Iterator[Finding]:
     folders = set(evidence.image.volumes if evidence.image else ())
     folders |= {path for service in evidence.built for path in service.volumes}
     if folders:
+        listed = ", ".join(sorted(folders))
         yield Finding(
             "writes",
-            f"Add volumes for the folders that the service writes, which must belong to user 10001: {', '.join(sorted(folders))}.",
+            f"Add a volume that belongs to user 10001 for each folder that the service writes: {listed}.",
         )
         return
     sqlite = any(re.match(r"sqlite(\+\w+)?:///", text) for text in evidence.source.strings)
@@ -182,7 +215,7 @@ def _writes(evidence: Evidence) -> Iterator[Finding]:
         what = " and ".join([*named, *(["an SQLite database"] if sqlite else [])])
         yield Finding(
             "writes",
-            f"The root file system is read-only: add a volume, which must belong to user 10001, for {what}, if it is used.",
+            f"The root file system is read-only: if {what} is used, add a volume that belongs to user 10001.",
         )
 
 
@@ -202,7 +235,7 @@ def _hosts(evidence: Evidence, health: str) -> Iterator[Finding]:
         if match and "*" not in match[1]:
             yield Finding(
                 "allowed-hosts",
-                f"The health check asks for {health} with the Host header localhost: ALLOWED_HOSTS in {path} must include localhost.",
+                f"ALLOWED_HOSTS in {path} must include localhost, the Host header of the health check ({health}).",
             )
             break
     if any(_is_true(evidence, name) for name in ("SECURE_SSL_REDIRECT",)):
@@ -244,7 +277,9 @@ def _places(evidence: Evidence, start: Start) -> Iterator[Finding]:
     words = start.command.split()
     paths = [path for path in evidence.project.files if path in words] + list(evidence.project.sources)
     named = [
-        path for path in dict.fromkeys(paths) if re.search(rf"{re.escape(workdir)}/?\b", evidence.project.read(path))
+        path
+        for path in dict.fromkeys(paths)
+        if re.search(rf"(?<![\w./-]){re.escape(workdir)}(/|\b)", evidence.project.read(path))
     ]
     if named:
         listed = ", ".join(named[:5])
@@ -256,9 +291,10 @@ def _replaced(evidence: Evidence) -> Iterator[Finding]:
         service.name for service in evidence.services if service.file == "docker-compose.yml" and not service.is_built
     ]
     if others:
+        listed = ", ".join(others)
         yield Finding(
             "compose-services",
-            f"The new docker-compose.yml has no {', '.join(others)}: move what the old one had to a compose file that includes it.",
+            f"The new docker-compose.yml has no {listed}: move them to a compose file that includes it.",
         )
     if evidence.project.has("docker-compose.override.yml"):
         yield Finding(

@@ -40,7 +40,7 @@ def find_health(evidence: Evidence) -> Health:
     if named:
         best = min(named, key=_rank)
         return Health(best, f"a route in {routes[best]}")
-    unknown = f"{refused}no route is named like a health check, so whether the proposed health_path answers with 200 is a guess"
+    unknown = f"{refused}no route is named like a health check, so the proposed path is a guess"
     frameworks = {app.framework for app in evidence.source.applications}
     for path, reason in (
         ("/metrics", "a route of metrics"),
@@ -65,9 +65,9 @@ def _read_probe(evidence: Evidence, text: str) -> re.Match[str] | None:
     """Return the address that a script of the project asks for, if a health check runs one."""
     words = {word.strip("[]\"',").rsplit("/", 1)[-1] for word in text.split()}
     for path in evidence.project.files:
-        if path.rsplit("/", 1)[-1] in words and path.endswith((".py", ".sh")):
-            if match := URL.search(evidence.project.read(path)):
-                return match
+        is_probe = path.rsplit("/", 1)[-1] in words and path.endswith((".py", ".sh"))
+        if is_probe and (match := URL.search(evidence.project.read(path))):
+            return match
     return None
 
 

@@ -42,16 +42,14 @@ def find_packages(evidence: Evidence, requirements: Requirements) -> tuple[dict[
             elif package not in table()["left_out"]["names"]:
                 runtime.setdefault(package, image.path)
         for package in _renamed(image.early_packages):
-            if _is_for_building(package):
-                build.setdefault(package, image.path)
-            elif package == "git" and "git" not in runtime and _is_named(evidence, "git"):
+            if _is_for_building(package) or (package == "git" and "git" not in runtime and _is_named(evidence, "git")):
                 build.setdefault(package, image.path)
         if image.foreign_packages:
             listed = ", ".join(image.foreign_packages)
             unknown.append(f"how to install {listed}, which {image.path} takes from a repository that is not Debian's")
         if asked:
             unknown.append(
-                f"whether the app runs {', '.join(asked)}, which {image.path} installs: if so, add it to runtime_packages"
+                f"whether the app runs {', '.join(asked)}, which {image.path} installs: if so, add the package"
             )
         if any("apk add" in command for command in image.commands):
             unknown.append(f"which Debian packages stand for those that {image.path} installs by apk")
@@ -60,7 +58,8 @@ def find_packages(evidence: Evidence, requirements: Requirements) -> tuple[dict[
 
 def _renamed(packages: Iterable[str]) -> Iterable[str]:
     """Return the names that the packages have in the release of the base image, each once."""
-    return dict.fromkeys(table()["renamed"].get(package, package) for package in packages)
+    unversioned = [re.sub(r"^(postgresql-client)-\d+$", r"\1", package) for package in packages]
+    return dict.fromkeys(table()["renamed"].get(package, package) for package in unversioned)
 
 
 def _is_for_building(package: str) -> bool:

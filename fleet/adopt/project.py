@@ -179,6 +179,7 @@ def _walk(folder: Path, prefix: str) -> Iterator[str]:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.is_file():
                 yield prefix + entry.name
-            elif entry.is_dir(follow_symlinks=False) and _is_read(f"{entry.name}/"):
-                if not Path(entry.path, "pyvenv.cfg").exists():
-                    yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
+                continue
+            is_read = entry.is_dir(follow_symlinks=False) and _is_read(f"{entry.name}/")
+            if is_read and not Path(entry.path, "pyvenv.cfg").exists():
+                yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")

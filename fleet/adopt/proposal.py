@@ -12,8 +12,8 @@ from .health import Health, find_health, find_heartbeat
 from .packages import find_packages
 from .project import Project
 from .python_version import CHOICES, find_python
-from .requirements import Requirements, find_requirements
-from .start import Start, find_start
+from .requirements import find_requirements
+from .start import find_start
 
 GIVEN = "given with --data"
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

@@ -253,7 +253,7 @@ def _read_lock(project: Project, lock: str, folder: Path) -> dict[str, str]:
     relative = PurePosixPath("../" * len(project.folder.relative_to(folder).parts)) / lock
     content = project.read_toml(str(relative) if folder != project.folder else lock)
     listed = content.get("package") or content.get("packages") or []
-    packages = {
+    packages: dict[str, Mapping[str, Any]] = {
         canonicalize_name(str(package["name"])): package
         for package in listed
         if isinstance(package, dict) and "name" in package

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from .dockerfile import Image
 from .project import Project
 from .words import Command, expand, parse_shell, split_shell
 
@@ -14,10 +15,14 @@ KEYWORD = re.compile(
 )
 
 
-def find_script(project: Project, word: str, workdir: str) -> str | None:
-    """Return the path of the script that a word of a command names in the image, or None."""
+def find_script(project: Project, word: str, image: Image | None) -> str | None:
+    """Return the path of the script that a word of a command names in the old image, or None."""
     if not re.fullmatch(r"[\w./-]+", word) or word.startswith("-"):
         return None
+    workdir, renamed = (image.workdir, image.renamed) if image else ("/app", {})
+    for destination, source in renamed.items():
+        if word.removeprefix("./") in (destination.removeprefix("./"), destination.rsplit("/", 1)[-1]):
+            word = source
     inside = word.removeprefix(workdir.rstrip("/") + "/").removeprefix("./").lstrip("/")
     if project.has(inside) and is_script(project, inside):
         return inside

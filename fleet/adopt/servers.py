@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .project import Project
 
-ALL_INTERFACES = "0.0.0.0"  # noqa: S104
+ALL_INTERFACES = "0.0.0.0"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ SERVERS = {
 DEVELOPMENT_SERVERS = {"flask", "runserver", "runserver_plus", "runsslserver"}
 # Programs whose distribution has another name.
 DISTRIBUTIONS = {name: server.distribution for name, server in SERVERS.items()} | {
-    "flask": "flask", "celery": "celery", "uwsgi": "uwsgi", "django-admin": "django", "rq": "rq", "dramatiq": "dramatiq",
+    "flask": "flask", "celery": "celery", "uwsgi": "uwsgi", "django-admin": "django", "rq": "rq",
+    "dramatiq": "dramatiq",
     "rqworker": "rq", "arq": "arq", "huey_consumer": "huey", "huey_consumer.py": "huey", "taskiq": "taskiq",
     "faust": "faust", "alembic": "alembic", "prefect": "prefect", "airflow": "apache-airflow", "pserve": "pyramid",
     "scrapy": "scrapy", "chainlit": "chainlit", "panel": "panel", "bokeh": "bokeh", "mlflow": "mlflow",

@@ -34,7 +34,11 @@ HEALTH_NAMES = (
     "liveness",
     "alive",
 )
-METHODS = {"get", "route", "api_route", "head", "websocket", "post", "put", "delete", "patch"}
+# The functions that define routes, or include the routes of another module.
+INCLUDING = {"include_router", "register_blueprint", "mount"}
+DJANGO = {"path", "re_path", "url"}
+ROUTES = {"get", "route", "api_route", "Route", "add_url_rule", "add_api_route", "add_get", "add_route"}
+ROUTING = INCLUDING | DJANGO | ROUTES
 HEARTBEAT = re.compile(r"/[\w./-]*(alive|heartbeat|healthy|liveness)[\w.-]*")
 
 
@@ -222,8 +226,10 @@ def _routes(
                 continue
             called, options = _called(node), {keyword.arg: keyword.value for keyword in node.keywords}
             first = _string(node.args[0]) if node.args else _string(options.get("path") or options.get("rule"))
+            if called not in ROUTING:
+                continue
             router = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
-            if called in ("include_router", "register_blueprint", "mount") and node.args:
+            if called in INCLUDING and node.args:
                 target = node.args[1] if called == "mount" and len(node.args) > 1 else node.args[0]
                 prefix = first if called == "mount" else text(options.get("prefix") or options.get("url_prefix"))
                 name, _, rest = ast.unparse(target).partition(".")
@@ -231,7 +237,7 @@ def _routes(
                 if rest.count(".") >= 1:
                     source = f"{source}.{rest.rpartition('.')[0]}"
                 included.setdefault(source, []).append((prefix or "", path))
-            elif called in ("path", "re_path", "url") and first is not None and len(node.args) > 1:
+            elif called in DJANGO and first is not None and len(node.args) > 1:
                 url = "/" + re.sub(r"/\?\$?$|\\Z$|\$$|^\^", "", first).replace("\\", "").lstrip("/")
                 url += "/" if first.rstrip("$").endswith("/?") else ""
                 second = node.args[1]
@@ -245,13 +251,7 @@ def _routes(
                     routes.append((url, path, ""))
             elif called == "add_route" and len(node.args) > 1 and (second_text := _string(node.args[1])):
                 routes.append((second_text if second_text.startswith("/") else first or "", path, router))
-            elif (
-                first is not None
-                and first.startswith("/")
-                and (called in METHODS or called in ("Route", "add_url_rule", "add_api_route", "add_get", "add_route"))
-            ):
-                if called in ("post", "put", "delete", "patch", "websocket"):
-                    continue
+            elif called in ROUTES and first is not None and first.startswith("/"):
                 methods = options.get("methods")
                 if methods is None or "GET" in ast.unparse(methods):
                     routes.append((first, path, router))

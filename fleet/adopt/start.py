@@ -18,6 +18,8 @@ from .words import SHELL_SYNTAX, Command, expand, parse_command, parse_shell, qu
 DEFAULT_PORT = "8000"
 SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE|FLASK_APP|[A-Z_]*SETTINGS(_MODULE)?|APP_ENV|ENVIRONMENT")
 # The framework's default ports, for the sentence that gives the reason.
+# Files that a command may name as its configuration.
+CONFIGURATION = re.compile(r"\.(py|ini|conf|cfg|toml|json|ya?ml)$")
 WORKER = re.compile(r"\b(celery|rq|rqworker|dramatiq|arq|huey_consumer|taskiq|faust)\b")
 
 
@@ -105,23 +107,23 @@ def find_candidates(evidence: Evidence) -> Iterator[Candidate]:
         entrypoint = web[0].entrypoint if web and web[0].entrypoint else image.entrypoint
         command = override if override is not None else image.command
         where = f"{web[0].name} in {web[0].file}" if override is not None else f"{image.path}"
-        joined = _join(entrypoint, command, evidence, variables, image.workdir)
+        joined = _join(entrypoint, command, evidence, variables)
         if joined.words:
             yield Candidate(joined, where, joined.before, image.ports)
         if joined.program == "supervisord":
             yield from _supervised(evidence, variables, image.ports)
     for name in ("web", "app", "api", "server"):
         if name in evidence.procfile:
-            command = _read(parse_command(evidence.procfile[name], variables), evidence, variables, "/app")
+            command = _read(parse_command(evidence.procfile[name], variables), evidence, variables)
             yield Candidate(command, f"{name} in Procfile", command.before)
     for service in web:
         if service.command and not (image and (image.command or image.entrypoint)):
-            command = _read(parse_command(service.command, variables), evidence, variables, "/app")
+            command = _read(parse_command(service.command, variables), evidence, variables)
             yield Candidate(command, f"{service.name} in {service.file}", command.before, service.ports)
     if not any(name in evidence.procfile for name in ("web", "app", "api", "server")):
         for name, line in evidence.procfile.items():
             if name not in ("release", "beat"):
-                command = _read(parse_command(line, variables), evidence, variables, "/app")
+                command = _read(parse_command(line, variables), evidence, variables)
                 yield Candidate(command, f"{name} in Procfile", command.before, is_worker=True)
 
 
@@ -138,43 +140,43 @@ def _supervised(evidence: Evidence, variables: dict[str, str], ports: tuple[str,
             continue
         for section in parser.sections():
             if section.startswith("program:") and "command" in parser[section]:
-                command = _read(parse_shell(parser[section]["command"], variables), evidence, variables, "/app")
+                command = _read(parse_shell(parser[section]["command"], variables), evidence, variables)
                 if command.program in (*SERVERS, "uwsgi", "python"):
                     name = section.partition(":")[2]
                     found.append(Candidate(command, f"{name} in {path}", command.before, ports))
     yield from sorted(found, key=lambda candidate: candidate.command.program not in SERVERS)
 
 
-def _join(entrypoint: object, command: object, evidence: Evidence, variables: dict[str, str], workdir: str) -> Command:
+def _join(entrypoint: object, command: object, evidence: Evidence, variables: dict[str, str]) -> Command:
     """Return the command of an image: the arguments of an entry point that passes them on, or else itself."""
     arguments = parse_command(command, variables)
     if not entrypoint:
-        return _read(arguments, evidence, variables, workdir)
+        return _read(arguments, evidence, variables)
     entry = parse_command(entrypoint, variables)
     if not entry.words:  # only an init program
-        return _read(arguments, evidence, variables, workdir)
-    script = find_script(evidence.project, entry.words[0], workdir)
+        return _read(arguments, evidence, variables)
+    script = find_script(evidence.project, entry.words[0], evidence.image)
     if script:
         found = read_script(evidence.project.read(script), variables, entry.words[1:] + arguments.words)
         found = replace(found, before=arguments.before + found.before)
-        return _read(found, evidence, variables, workdir) if found.words != entry.words else found
+        return _read(found, evidence, variables) if found.words != entry.words else found
     is_init = entry.words[0].rsplit("/", 1)[-1] in ("tini", "dumb-init", "env")
     words = () if is_init else entry.words
-    return _read(replace(entry, words=words + arguments.words), evidence, variables, workdir)
+    return _read(replace(entry, words=words + arguments.words), evidence, variables)
 
 
-def _read(command: Command, evidence: Evidence, variables: dict[str, str], workdir: str, depth: int = 0) -> Command:
+def _read(command: Command, evidence: Evidence, variables: dict[str, str], depth: int = 0) -> Command:
     """Follow a command that is a script of the project to what the script runs."""
     if not command.words or depth > 3:
         return command
-    script = find_script(evidence.project, command.words[0], workdir)
+    script = find_script(evidence.project, command.words[0], evidence.image)
     if script is None:
         return command
     found = read_script(evidence.project.read(script), dict(variables) | dict(command.variables), command.words[1:])
     if not found.words:
         return command
     found = replace(found, before=command.before + found.before, variables=command.variables + found.variables)
-    return _read(found, evidence, variables, workdir, depth + 1)
+    return _read(found, evidence, variables, depth + 1)
 
 
 def _check(candidate: Candidate, evidence: Evidence, requirements: Requirements, port: str | None) -> Start:
@@ -182,7 +184,6 @@ def _check(candidate: Candidate, evidence: Evidence, requirements: Requirements,
     project = evidence.project
     command = candidate.command
     words = [_inside(word, evidence) for word in command.words]
-    notes: list[str] = []
     program = command.program
     if not words:
         raise Rejected("there is no command to run")
@@ -190,7 +191,7 @@ def _check(candidate: Candidate, evidence: Evidence, requirements: Requirements,
         words, program = words[2:], words[2]
     if program in ("supervisord", "honcho", "circusd", "nginx", "s6-svscan", "init"):
         raise Rejected(f"{program} starts several programs, and a container of this layout has one")
-    is_development = program == "flask" and "run" in words or any(word in DEVELOPMENT_SERVERS for word in words[1:3])
+    is_development = (program == "flask" and "run" in words) or any(word in DEVELOPMENT_SERVERS for word in words[1:3])
     if is_development:
         raise Rejected(f"{program} starts a server for development")
     if is_script(project, words[0]) or words[0].endswith(".sh"):
@@ -202,6 +203,13 @@ def _check(candidate: Candidate, evidence: Evidence, requirements: Requirements,
         words[0] = "python"
     elif words[0] != program:
         words[0] = program  # /venv/bin/gunicorn
+    is_known = program in DISTRIBUTIONS or program in requirements.distributions or program == "python"
+    if (
+        not is_known
+        and requirements.distributions
+        and program in ("make", "just", "task", "npm", "docker", "invoke", "bash")
+    ):
+        raise Rejected(f"{program} is for development")
     words = _drop_variables(words, port or DEFAULT_PORT)
     listens, reason = _find_port(program, words, candidate, evidence, port)
     server = SERVERS.get(program)
@@ -221,7 +229,7 @@ def _check(candidate: Candidate, evidence: Evidence, requirements: Requirements,
         refusal = refusal or _check_worker(kind[2], requirements)
     return Start(
         text, _reason(candidate, words), listens, reason, program, module, root,
-        candidate.before, command.variables, tuple(notes), refusal,
+        candidate.before, command.variables, (), refusal,
     )  # fmt: skip
 
 
@@ -232,16 +240,16 @@ def _inside(word: str, evidence: Evidence) -> str:
         inside = word.removeprefix(prefix)
         if word.startswith(prefix) and (evidence.project.has(inside) or inside in evidence.project.folders):
             return inside
+    if word.startswith("/") and CONFIGURATION.search(word):
+        name = word.rsplit("/", 1)[-1]
+        named = [path for path in evidence.project.files if path.rsplit("/", 1)[-1] == name]
+        return named[0] if len(named) == 1 else word
     return word
 
 
 def _reason(candidate: Candidate, words: list[str]) -> str:
     same = list(candidate.command.words) == words
-    return (
-        candidate.where
-        if same or "--data" in candidate.where
-        else f"{candidate.where}, without what needs a shell or another address"
-    )
+    return candidate.where if same or "--data" in candidate.where else f"{candidate.where}, adapted to the new image"
 
 
 def _drop_variables(words: list[str], port: str) -> list[str]:
@@ -265,8 +273,9 @@ def _find_port(
     if chosen is not None:
         return chosen, "given with --data"
     server = SERVERS.get(program)
-    exposed = [*candidate.ports, *(port for service in evidence.built for port in service.ports)]
-    exposed = [match[1] for port in exposed if (match := re.match(r"(\d+)", port))]
+    exposed = [(port, evidence.image.path if evidence.image else "") for port in candidate.ports]
+    exposed += [(port, service.file) for service in evidence.built for port in service.ports]
+    exposed = [(match[1], file) for port, file in exposed if (match := re.match(r"(\d+)", port))]
     own = evidence.image.variables.get("PORT", "") if evidence.image else ""
     found = read_port(words, server, evidence.project) if server else None
     where = "the start command"
@@ -278,10 +287,7 @@ def _find_port(
             match = re.search(r"^\s*http(?:-socket)?\s*=\s*\S*:(\d+)", evidence.project.read(word), re.MULTILINE)
             found, where = (match[1], word) if match else (found, where)
     if not found and exposed and not candidate.is_worker:
-        found, where = (
-            exposed[0],
-            f"{evidence.image.path} or a compose file publishes it" if evidence.image else "a compose file",
-        )
+        found, where = exposed[0][0], f"{exposed[0][1]} publishes it"
     if not found and server:
         found, where = (
             (own, "PORT in the old image") if own.isdigit() else (server.default, f"the default of {program}")
@@ -327,7 +333,7 @@ def _find_module(evidence: Evidence, program: str, words: list[str]) -> tuple[st
     """Return the module that a command starts, and the folder for Python's path if it is not on it already."""
     name = ""
     if program == "python":
-        if words[1:2] == ["-m"] and len(words) > 2:
+        if len(words) > 2 and re.fullmatch("-[a-zA-Z]*m", words[1]):
             name = words[2]
         elif len(words) > 1 and words[1].endswith(".py") and evidence.project.has(words[1]):
             return evidence.project.module(words[1])[1], ""
@@ -475,7 +481,7 @@ def serve(app: Application, requirements: Requirements) -> list[str] | None:
     target = f"{app.target}()" if app.is_factory else app.target
     if app.interface == "asgi":
         if "gunicorn" in has and "uvicorn-worker" in has:
-            return ["gunicorn", target, "-k", "uvicorn_worker.UvicornWorker", "--worker-tmp-dir", "/dev/shm"]  # noqa: S108
+            return ["gunicorn", target, "-k", "uvicorn_worker.UvicornWorker", "--worker-tmp-dir", "/dev/shm"]
         if "uvicorn" in has:
             return ["uvicorn", app.target, *(["--factory"] if app.is_factory else [])]
         if "hypercorn" in has:
@@ -486,7 +492,7 @@ def serve(app: Application, requirements: Requirements) -> list[str] | None:
             return ["granian", "--interface", "asgi", app.target, *(["--factory"] if app.is_factory else [])]
         return None
     if "gunicorn" in has:
-        return ["gunicorn", target, "--worker-tmp-dir", "/dev/shm"]  # noqa: S108
+        return ["gunicorn", target, "--worker-tmp-dir", "/dev/shm"]
     if "waitress" in has:
         return ["waitress-serve", *(["--call"] if app.is_factory else []), app.target]
     if "granian" in has:

@@ -1,5 +1,6 @@
 """Commands, as Dockerfiles, compose files, Procfiles and shell scripts write them."""
 
+import contextlib
 import json
 import re
 import shlex
@@ -46,10 +47,8 @@ class Command:
 def parse_command(value: Any, variables: Mapping[str, str] | None = None) -> Command:
     """Read a command in exec form (a list, or JSON of one) or in shell form."""
     if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
+        with contextlib.suppress(ValueError):
             value = json.loads(value)
-        except ValueError:
-            pass
     if isinstance(value, list):
         # Without a shell, variables are not replaced; a list that calls a shell is unwrapped.
         return unwrap(Command(tuple(str(word) for word in value)), variables or {})
