@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..answers import ANSWERS_FILE, parse_answers
+import yaml
+
+from ..answers import ANSWERS_FILE
 from ..errors import FleetError
 from ..git import GitEnvironment
 from . import display
@@ -132,9 +134,10 @@ def _refuse_answers_file(folder: Path) -> None:
     if not (folder / ANSWERS_FILE).exists():
         return
     try:
-        values = parse_answers((folder / ANSWERS_FILE).read_bytes()).values
-    except (FleetError, OSError):
-        values = {}
+        values = yaml.safe_load((folder / ANSWERS_FILE).read_bytes())
+    except (yaml.YAMLError, OSError):
+        values = None
+    values = values if isinstance(values, dict) else {}
     if {"bytecode", "pids_limit"} <= set(values) or "python_versions" in values:
         raise FleetError(
             "adopted-already", f"{folder.name} has the layout already", f"run fleet update {folder} for a newer release"

@@ -162,7 +162,8 @@ def _without_heredocs(text: str) -> str:
                 end = ""
                 continue
             if lines[-1].lstrip().upper().startswith("RUN"):
-                lines[-1] += f" ; {line.strip()}" if line.strip() and not line.lstrip().startswith("#") else ""
+                command = re.sub(r"(^|\s)#.*", "", line).strip()
+                lines[-1] += f" ; {command}" if command else ""
             continue
         match = re.search(r"^\s*(RUN|COPY|ADD)\b.*<<-?\s*['\"]?(\w+)['\"]?", line, re.IGNORECASE)
         if match:
@@ -227,8 +228,7 @@ def _apt_packages(
             continue
         known = dict(variables)
         value = re.sub(r"^(--\S+\s+)+", "", value)
-        # A comment ends with its line, and the lines are joined; packages have no #.
-        for words in split_shell(value.replace("#", " ")):
+        for words in split_shell(re.sub(r"\s#.*", "", value)):
             while words and (match := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", words[0], re.DOTALL)):
                 known[match[1]] = match[2]
                 words.pop(0)

@@ -29,7 +29,8 @@ def find_health(evidence: Evidence) -> Health:
     refused = ""
     for text, where in checks:
         match = URL.search(text) or _read_probe(evidence, text)
-        path = match[1].partition("?")[0] if match else ""
+        # A script may put a prefix of its own into the address.
+        path = re.sub(r"\{[^{}]*\}", "", match[1]).partition("?")[0] if match else ""
         if ACCEPTED.fullmatch(path) and len(path) <= 60:
             return Health(path, f"the health check in {where}")
         refused = refused or (

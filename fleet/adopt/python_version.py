@@ -17,7 +17,7 @@ PREFERRED = "3.13"
 def find_python(project: Project, image: Image | None) -> tuple[str, str]:
     """Return the version and the reason; raise FleetError if no version of the template fits.
 
-    The newest that the project accepts is taken, but 3.13 rather than a newer one. If the project
+    The version that is closest to 3.13 is taken: packages have wheels for it. If the project
     runs on a version, that one is taken, or the next newer one if the template does not have it.
     """
     limits = list(_limits(project))
@@ -39,8 +39,8 @@ def find_python(project: Project, image: Image | None) -> tuple[str, str]:
         if newer:
             return newer[0], f"{where} has {pinned}, which the template does not offer: the next newer one{limit}"
         return fitting[-1], f"{where} has {pinned}, which does not fit: the newest one that does{limit}"
-    version = PREFERRED if PREFERRED in fitting else fitting[-1]
-    return version, f"the newest one that fits{limit}" if limit else "nothing asks for another one"
+    version = min(fitting, key=lambda choice: (abs(_key(choice) - _key(PREFERRED)), -_key(choice)))
+    return version, f"the closest one to {PREFERRED} that fits{limit}" if limit else "nothing asks for another one"
 
 
 def _key(version: str) -> int:

@@ -204,7 +204,8 @@ def _routes(
     """Yield the paths of all routes without parameters, with their prefixes as far as these can be told."""
     routes: list[tuple[str, str, str]] = []  # path, file, name of the router
     own: dict[tuple[str, str], str] = {}  # prefix of a router in its file
-    included: dict[str, list[tuple[str, str]]] = {}  # prefixes of a module, and the files that include it
+    # The prefixes of a module or router, with the file and the router that include it.
+    included: dict[str, list[tuple[str, str, str]]] = {}
 
     def text(node: ast.expr | None) -> str | None:
         found = _string(node)
@@ -214,9 +215,13 @@ def _routes(
 
     for path, tree in trees.items():
         names = dict(_imported(project, path, tree))
+        module_name = project.module(path)[1]
+        lists: dict[int, str] = {}  # calls in a list of Django's URLs, and the name of the list
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign | ast.AnnAssign):
                 for name, value in _assignments(node):
+                    if isinstance(value, ast.List) and name != "urlpatterns":
+                        lists |= {id(item): name for item in value.elts}
                     if isinstance(value, ast.Call):
                         options = {keyword.arg: keyword.value for keyword in value.keywords}
                         prefix = text(options.get("prefix") or options.get("url_prefix"))
@@ -233,22 +238,24 @@ def _routes(
                 target = node.args[1] if called == "mount" and len(node.args) > 1 else node.args[0]
                 prefix = first if called == "mount" else text(options.get("prefix") or options.get("url_prefix"))
                 name, _, rest = ast.unparse(target).partition(".")
-                source = names.get(name, name)
+                source = names.get(name, f"{module_name}.{name}")
                 if rest.count(".") >= 1:
                     source = f"{source}.{rest.rpartition('.')[0]}"
-                included.setdefault(source, []).append((prefix or "", path))
+                included.setdefault(source, []).append((prefix or "", path, router))
             elif called in DJANGO and first is not None and len(node.args) > 1:
                 url = "/" + re.sub(r"/\?\$?$|\\Z$|\$$|^\^", "", first).replace("\\", "").lstrip("/")
                 url += "/" if first.rstrip("$").endswith("/?") else ""
                 second = node.args[1]
                 if isinstance(second, ast.Call) and _called(second) == "include":
-                    module = _string(second.args[0]) if second.args else None
+                    argument = second.args[0] if second.args else None
+                    module = f"{module_name}.{argument.id}" if isinstance(argument, ast.Name) else _string(argument)
                     if module:
-                        included.setdefault(module, []).append((url.rstrip("/"), path))
+                        above = lists.get(id(node), "")
+                        included.setdefault(module, []).append((url.rstrip("/"), path, above))
                 elif "admin" in ast.unparse(second) and ast.unparse(second).endswith("site.urls"):
-                    routes.append((f"{url.rstrip('/')}/login/", path, ""))
+                    routes.append((f"{url.rstrip('/')}/login/", path, lists.get(id(node), "")))
                 else:
-                    routes.append((url, path, ""))
+                    routes.append((url, path, lists.get(id(node), "")))
             elif called == "add_route" and len(node.args) > 1 and (second_text := _string(node.args[1])):
                 routes.append((second_text if second_text.startswith("/") else first or "", path, router))
             elif called in ROUTES and first is not None and first.startswith("/"):
@@ -257,22 +264,22 @@ def _routes(
                     routes.append((first, path, router))
 
     def prefixes(path: str, router: str, depth: int = 0) -> list[str]:
+        """Return what stands before the routes of a router, with its own prefix."""
         module = project.module(path)[1]
+        mine = own.get((path, router), "")
         # A blueprint is often made in the package whose modules add the routes.
-        for name in dict.fromkeys((f"{module}.{router}", module, router, module.rpartition(".")[0])):
-            if name in included and depth < 5:
-                found = []
-                for prefix, includer in included[name]:
-                    if includer == path and name != router:
-                        continue
-                    above = prefixes(includer, "", depth + 1) if includer != path else [""]
-                    found += [above_prefix + prefix for above_prefix in above]
-                if found:
-                    return found
-        return [""]
+        for name in (f"{module}.{router}", module, module.rpartition(".")[0]):
+            places = [place for place in included.get(name, ()) if place[1:] != (path, router)]
+            if places and depth < 5:
+                return [
+                    above + prefix + mine
+                    for prefix, includer, including in places
+                    for above in prefixes(includer, including, depth + 1)
+                ]
+        return [mine]
 
     for url, path, router in routes:
         for prefix in prefixes(path, router):
-            full = re.sub(r"/+", "/", f"/{prefix}{own.get((path, router), '')}{url}")
+            full = re.sub(r"/+", "/", f"/{prefix}{url}")
             if not re.search(r"[<>{}()\[\]*+?|:]", full):
                 yield full, path

@@ -333,7 +333,9 @@ def _find_module(evidence: Evidence, program: str, words: list[str]) -> tuple[st
     """Return the module that a command starts, and the folder for Python's path if it is not on it already."""
     name = ""
     if program == "python":
-        if len(words) > 2 and re.fullmatch("-[a-zA-Z]*m", words[1]):
+        if match := re.search(r"resolve_name\('([\w.]+):", " ".join(words[1:3])):
+            name = match[1]
+        elif len(words) > 2 and re.fullmatch("-[a-zA-Z]*m", words[1]):
             name = words[2]
         elif len(words) > 1 and words[1].endswith(".py") and evidence.project.has(words[1]):
             return evidence.project.module(words[1])[1], ""

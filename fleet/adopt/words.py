@@ -18,7 +18,7 @@ WRAPPERS = {
 SHELLS = {"sh", "bash", "dash", "ash"}
 VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?:(:?[-=+?])([^{}]*))?\}|([A-Za-z_]\w*))")
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
-OPERATORS = re.compile(r"[();<>|&]+")
+OPERATORS = re.compile(r"[;<>|&]+")
 # What cannot be in the answer to start_command: shell syntax.
 SHELL_SYNTAX = re.compile(r"[|&;<>$`\\\x00-\x1f\x7f]")
 
@@ -67,7 +67,7 @@ def parse_shell(text: str, variables: Mapping[str, str]) -> Command:
 
 def split_shell(text: str) -> list[list[str]]:
     """Split shell text into commands, without redirections; return none if its quotes are not closed."""
-    lexer = shlex.shlex(text.replace("\\\n", " ").replace("\n", " ; "), posix=True, punctuation_chars="();<>|&")
+    lexer = shlex.shlex(text.replace("\\\n", " ").replace("\n", " ; "), posix=True, punctuation_chars=";<>|&")
     lexer.whitespace_split = True
     lexer.commenters = ""
     try:
