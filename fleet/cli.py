@@ -54,7 +54,7 @@ def parse(arguments: list[str] | None) -> Options:
     """Parse the command line; exit with status 2 on wrong usage."""
     parser = argparse.ArgumentParser(
         prog="fleet",
-        description="Compare many services with their template, and update them.",
+        description="Compare many services with their template, and update them; adopt one that exists.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -13,6 +13,7 @@ from .words import expand, split_shell
 
 DEVELOPMENT = re.compile(r"(^|[^a-z])(dev|develop|development|test|tests|testing|local|debug|lint|ci|docs?)([^a-z]|$)")
 OTHER_LANGUAGE = re.compile(r"(^|/)(node|bun|golang|rust|ruby|php|openjdk|eclipse-temurin|nginx)\b")
+KNOWN_BASE = re.compile(r"(^|/)(python|debian|ubuntu|alpine|pypy|uv|buildpack-deps|fedora|ubi\d*)\b")
 PYTHON = re.compile(r"python[:-]?v?(3\.\d+)")
 
 
@@ -30,7 +31,7 @@ class Image:
     """What an old Dockerfile says of its last stage for production, and of the stages before."""
 
     path: str
-    bases: tuple[str, ...]
+    base: str
     python: str | None
     entrypoint: str
     command: str
@@ -48,6 +49,11 @@ class Image:
     has_node: bool
     commands: tuple[str, ...]
 
+    @property
+    def has_known_base(self) -> bool:
+        """Whether the last stage extends an image whose packages are known: of Python or a distribution."""
+        return bool(KNOWN_BASE.search(self.base))
+
 
 def find_dockerfiles(project: Project) -> list[str]:
     """Return the paths of the Dockerfiles for production, the likeliest first."""
@@ -56,10 +62,17 @@ def find_dockerfiles(project: Project) -> list[str]:
     kept = [path for path in found if not DEVELOPMENT.search(path.lower())]
     kept = [path for path in kept if re.search(r"^\s*FROM\s", project.read(path), re.IGNORECASE | re.MULTILINE)]
 
-    def rank(path: str) -> tuple[bool, bool, int, str]:
+    def rank(path: str) -> tuple[bool, bool, bool, int, str]:
         name = path.rsplit("/", 1)[-1]
         is_python = "python" in project.read(path).lower()
-        return "/" in path, not is_python or "alpine" in path.lower(), 0 if name == "Dockerfile" else 1, path
+        is_production = bool(re.search(r"prod|deploy", path.lower()))
+        return (
+            "/" in path,
+            not is_python or "alpine" in path.lower(),
+            not is_production,
+            0 if name == "Dockerfile" else 1,
+            path,
+        )
 
     return sorted(kept, key=rank)
 
@@ -97,11 +110,11 @@ def read_dockerfile(project: Project, path: str, target: str | None = None) -> I
     installed = list(_apt_packages(instructions, variables))
     foreign = set(_foreign_packages(instructions, variables))
     early = [package for stage in others for package in _apt_packages(stage.instructions, variables)]
-    bases = tuple(stage.base for stage in [*chain, *others] if _find_stage(stages, stage.base) is None)
+    bases = [stage.base for stage in [*chain, *others] if _find_stage(stages, stage.base) is None]
     python = next((match[1] for base in bases if (match := PYTHON.search(base))), None)
     return Image(
         path,
-        bases,
+        chain[0].base,
         python,
         last("ENTRYPOINT"),
         last("CMD"),
@@ -115,12 +128,12 @@ def read_dockerfile(project: Project, path: str, target: str | None = None) -> I
             source
             for stage in stages
             if not OTHER_LANGUAGE.search(_find_base(stages, stage))
-            for source, _ in _read_copies(stage.instructions)
+            for source, _ in _read_copies(stage.instructions, variables)
         ),
         {
             destination: source
-            for source, destination in _read_copies(instructions)
-            if destination.rsplit("/", 1)[-1] != source.rsplit("/", 1)[-1] and not destination.endswith("/")
+            for source, destination in _read_copies(instructions, variables)
+            if not destination.endswith(("/", "."))
         },
         tuple(package for package in installed if package not in removed and package not in foreign),
         (*early, *(package for package in installed if package in removed)),
@@ -211,10 +224,11 @@ def _read_list(value: str) -> list[str]:
         return []
 
 
-def _read_copies(instructions: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def _read_copies(instructions: Iterable[tuple[str, str]], variables: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the paths that are copied from the build context, and where to."""
     for name, value in instructions:
         if name in ("COPY", "ADD") and "--from" not in value:
+            value = expand(value, variables)
             words = _read_list(" ".join(word for word in value.split() if not word.startswith("--")))
             yield from ((word.strip("\"'"), words[-1].strip("\"'")) for word in words[:-1])
 

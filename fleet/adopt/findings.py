@@ -41,6 +41,8 @@ OPTIONS_WITH_VALUES = {
     "-i",
     "-w",
     "--wheel-dir",
+    "--group",
+    "--extra",
 }
 NODE = ("package.json", "frontend/package.json", "client/package.json", "theme/static_src/package.json")
 WORKER_WORDS = re.compile(

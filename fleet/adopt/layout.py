@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import yaml
 
@@ -40,6 +42,8 @@ def default_template() -> str:
         origin = {}
     if "vcs_info" in origin:
         return f"{origin['vcs_info']['vcs']}+{origin['url']}"
+    if str(origin.get("url", "")).startswith("file://"):
+        return url2pathname(urlsplit(origin["url"]).path)
     raise FleetError(
         "template-unknown",
         "fleet was not installed from the template's repository",

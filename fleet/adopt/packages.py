@@ -27,6 +27,8 @@ def find_packages(evidence: Evidence, requirements: Requirements) -> tuple[dict[
         if not any(other in requirements.distributions for other in needs.get("unless", ())):
             build |= dict.fromkeys(needs.get("build", ()), name)
             runtime |= dict.fromkeys(needs.get("runtime", ()), name)
+    if requirements.needs_git:
+        build["git"] = f"git+https in {requirements.file}"
     if any(re.match(r"django\.contrib\.gis", text) for text in evidence.source.strings):
         runtime |= dict.fromkeys(("gdal-bin", "libgdal36", "libgeos-c1t64", "libproj25"), "django.contrib.gis")
     image = evidence.image
@@ -42,8 +44,14 @@ def find_packages(evidence: Evidence, requirements: Requirements) -> tuple[dict[
             elif package not in table()["left_out"]["names"]:
                 runtime.setdefault(package, image.path)
         for package in _renamed(image.early_packages):
-            if _is_for_building(package) or (package == "git" and "git" not in runtime and _is_named(evidence, "git")):
-                build.setdefault(package, image.path)
+            if not _is_for_building(package):
+                continue
+            build.setdefault(package, image.path)
+            if not image.has_known_base:  # it may bring the libraries
+                for library in table()["libraries"].get(package, ()):
+                    runtime.setdefault(library, f"{package} in {image.path}")
+        if not image.has_known_base:
+            unknown.append(f"which packages the image {image.base} contains, which {image.path} extends")
         if image.foreign_packages:
             listed = ", ".join(image.foreign_packages)
             unknown.append(f"how to install {listed}, which {image.path} takes from a repository that is not Debian's")

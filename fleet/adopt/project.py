@@ -17,7 +17,7 @@ from ..git import GitEnvironment, git_text
 # Folders that no service runs from. Hidden folders are left out too.
 NOT_READ = {"__pycache__", "env", "node_modules", "site-packages", "venv"}
 NOT_RUN = {
-    "test", "tests", "testing", "doc", "docs", "example", "examples", "benchmark", "benchmarks", "bench",
+    "test", "tests", "testing", "doc", "docs", "example", "extras", "examples", "benchmark", "benchmarks", "bench",
     "deploy", "deployment", "ansible", "terraform", "chart", "charts", "helm", "k8s", "kubernetes", "vagrant",
     "stuff", "contrib", "e2e", "cypress",
 }  # fmt: skip

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -49,7 +49,7 @@ class Requirements:
     """The proposed file, why, and the distributions by their normalized names, with their specifiers.
 
     `is_locked` is True if the distributions include those that others need. `refusal` is the error
-    that prevents an adoption until the file exists.
+    that prevents an adoption until the file exists; `needs_git` is True if git installs some.
     """
 
     file: str
@@ -58,7 +58,8 @@ class Requirements:
     is_locked: bool
     lock: str | None = None
     refusal: FleetError | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    needs_git: bool = False
 
 
 def find_requirements(project: Project, installed: tuple[str, ...], chosen: str | None = None) -> Requirements:
@@ -140,9 +141,8 @@ def _read(project: Project, path: str, reason: str, lock: str | None) -> Require
         notes.append(
             f"{path} installs a folder of the project (-e or .), which the build does not have: remove the line."
         )
-    if re.search(r"git\+(https|ssh)", text):
-        notes.append(f"{path} installs from git: add git to build_packages.")
-    return Requirements(path, reason, distributions, is_locked, lock, None, tuple(notes))
+    needs_git = bool(re.search(r"\bgit\+(https|ssh)", text))
+    return Requirements(path, reason, distributions, is_locked, lock, None, tuple(notes), needs_git)
 
 
 def read_requirements(project: Project, path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
@@ -189,9 +189,9 @@ def _find_lock(project: Project) -> tuple[str | None, Path]:
 def _from_lock(project: Project, lock: str, folder: Path) -> Requirements:
     """Return the proposal for a project whose lock must be exported first."""
     command = EXPORTS[lock].format(output="requirements.txt")
-    extras = list(server_extras(project))
     if lock == "uv.lock":
-        command = command.replace("--no-dev", " ".join(["--no-dev", *(f"--extra {extra}" for extra in extras)]))
+        options = [f"{option} {name}" for name, option in find_server_parts(project).items()]
+        command = command.replace("--no-dev", " ".join(["--no-dev", *options]))
     if lock == "uv.lock" and folder != project.folder:
         name = project.table("project").get("name", project.folder.name)
         command = command.replace("--no-emit-project", f"--package {name} --no-emit-workspace")
@@ -209,11 +209,12 @@ def _from_metadata(project: Project) -> Requirements:
     distributions: dict[str, str] = {}
     for line in listed if isinstance(listed, list) else []:
         distributions |= dict(parse_requirement(str(line)))
-    extras = list(server_extras(project))
-    for extra in extras:
-        for line in project.table("project", "optional-dependencies")[extra]:
+    parts = find_server_parts(project)
+    for name, option in parts.items():
+        keys = ("project", "optional-dependencies") if option == "--extra" else ("dependency-groups",)
+        for line in project.table(*keys)[name]:
             distributions |= dict(parse_requirement(str(line)))
-    options = "".join(f" --extra {extra}" for extra in extras)
+    options = "".join(f" {option} {name}" for name, option in parts.items())
     poetry = project.table("tool", "poetry", "dependencies")
     distributions |= {canonicalize_name(str(name)): "" for name in poetry if str(name).lower() != "python"}
     for file in ("pyproject.toml", "setup.cfg", "setup.py"):
@@ -260,7 +261,7 @@ def _read_lock(project: Project, lock: str, folder: Path) -> dict[str, str]:
     }
     own = canonicalize_name(str(project.table("project").get("name", "")))
     if lock == "uv.lock" and own in packages:
-        names = _reach(packages, own, tuple(server_extras(project)))
+        names = _reach(packages, own, find_server_parts(project))
     else:
         names = {name for name, package in packages.items() if _is_main(package)}
     return {name: f"=={packages[name]['version']}" if packages[name].get("version") else "" for name in sorted(names)}
@@ -274,27 +275,39 @@ def _is_main(package: Mapping[str, Any]) -> bool:
     )
 
 
-def _reach(packages: Mapping[str, Mapping[str, Any]], own: str, extras: tuple[str, ...]) -> set[str]:
-    """Return the packages of uv.lock that the project needs, with some of its extras, but without its groups."""
+def _reach(packages: Mapping[str, Mapping[str, Any]], own: str, parts: Mapping[str, str]) -> set[str]:
+    """Return the packages of uv.lock that the project needs, with some of its extras and dependency groups."""
     seen: set[tuple[str, str]] = set()
-    waiting = [(own, ""), *((own, extra) for extra in extras)]
+    waiting = [(own, ""), *((own, part) for part in parts)]
     while waiting:
         name, extra = waiting.pop()
         if (name, extra) in seen or name not in packages:
             continue
         seen.add((name, extra))
         package = packages[name]
-        needed = package.get("optional-dependencies", {}).get(extra, []) if extra else package.get("dependencies", [])
+        needed = package.get("dependencies", [])
+        if extra:
+            tables = (package.get(table, {}) for table in ("optional-dependencies", "dev-dependencies"))
+            needed = [dependency for table in tables for dependency in table.get(extra, [])]
         for dependency in needed:
             inner = canonicalize_name(str(dependency.get("name", "")))
             waiting += [(inner, ""), *((inner, str(more)) for more in dependency.get("extra", []))]
     return {name for name, _ in seen if name != own}
 
 
-def server_extras(project: Project) -> Iterator[str]:
-    """Yield the extras of the project that name a server, which production needs."""
-    for name, listed in project.table("project", "optional-dependencies").items():
-        for line in listed if isinstance(listed, list) else []:
-            if any(found in SERVERS for found, _ in parse_requirement(str(line))):
-                yield str(name)
-                break
+def find_server_parts(project: Project) -> dict[str, str]:
+    """Return the extras and dependency groups of the project that name a server, which production needs.
+
+    The keys are their names, and the values the option by which uv takes them.
+    """
+    found = {}
+    for option, table in (
+        ("--extra", project.table("project", "optional-dependencies")),
+        ("--group", project.table("dependency-groups")),
+    ):
+        for name, listed in table.items():
+            lines = [line for line in listed if isinstance(line, str)] if isinstance(listed, list) else []
+            needed = {distribution for line in lines for distribution, _ in parse_requirement(line)}
+            if needed & SERVERS and not DEVELOPMENT.search(str(name).lower()):
+                found[str(name)] = option
+    return found

@@ -1,16 +1,22 @@
 """What `fleet adopt` reads of commands, scripts, versions and packages, function by function."""
 
+import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from fleet.adopt import layout
 from fleet.adopt.dockerfile import read_dockerfile
+from fleet.adopt.evidence import gather
 from fleet.adopt.packages import table
 from fleet.adopt.project import open_project
 from fleet.adopt.python_version import CHOICES, find_python
+from fleet.adopt.requirements import find_requirements
 from fleet.adopt.scripts import read_script
 from fleet.adopt.source import read_source
+from fleet.adopt.start import find_start
 from fleet.adopt.words import parse_command, quote
 from fleet.errors import FleetError
 from fleet.git import GitEnvironment
@@ -110,7 +116,7 @@ def test_a_dockerfile_with_a_here_document_variables_and_removed_packages(tmp_pa
     assert image.environment == {"PORT": "81", "MODE": "x"}
     assert (image.final_packages, image.early_packages) == (("libpq5", "gcc"), ("libffi-dev",))
     assert image.foreign_packages == ("msodbcsql18",)
-    assert image.copied == ("docker/entry.sh", "app") and image.renamed == {"/start": "docker/entry.sh"}
+    assert image.copied == ("docker/entry.sh", "app") and image.renamed["/start"] == "docker/entry.sh"
 
 
 @pytest.mark.parametrize(
@@ -134,6 +140,76 @@ def test_a_version_that_the_template_does_not_have_is_refused(tmp_path: Path):
     project = open_files(tmp_path, {"setup.py": "setup(python_requires='>=2.7,<3')"})
     with pytest.raises(FleetError, match=r"needs Python <3,>=2.7 \(setup.py\)"):
         find_python(project, None)
+
+
+def test_the_extras_and_groups_that_name_a_server_are_exported(tmp_path: Path):
+    project = open_files(
+        tmp_path,
+        {
+            "pyproject.toml": "[project]\nname = 'a'\n[project.optional-dependencies]\nweb = ['gunicorn']\nx = ['y']\n"
+            "[dependency-groups]\ndocker = ['uvicorn']\ndev = ['uvicorn']\n",
+            "uv.lock": "[[package]]\nname = 'a'\nversion = '1'\ndependencies = [{ name = 'b', extra = ['c'] }]\n"
+            "[package.optional-dependencies]\nweb = [{ name = 'gunicorn' }]\n"
+            "[package.dev-dependencies]\ndocker = [{ name = 'uvicorn' }]\ndev = [{ name = 'pytest' }]\n"
+            "[[package]]\nname = 'b'\nversion = '2'\n[package.optional-dependencies]\nc = [{ name = 'd' }]\n"
+            + "".join(
+                f"[[package]]\nname = '{name}'\nversion = '3'\n" for name in ("d", "gunicorn", "uvicorn", "pytest")
+            ),
+        },
+    )
+    requirements = find_requirements(project, ())
+    assert (
+        requirements.refusal and "uv export --frozen --no-dev --extra web --group docker" in requirements.refusal.hint
+    )
+    assert sorted(requirements.distributions) == ["b", "d", "gunicorn", "uvicorn"]
+
+
+def test_development_packages_of_poetry_are_left_out(tmp_path: Path):
+    lock = "".join(
+        f"[[package]]\nname = '{name}'\nversion = '1'\n{group}\n"
+        for name, group in (("a", "groups = ['main']"), ("b", "groups = ['dev']"), ("c", "category = 'dev'"), ("d", ""))
+    )
+    project = open_files(tmp_path, {"poetry.lock": lock, "pyproject.toml": ""})
+    assert sorted(find_requirements(project, ()).distributions) == ["a", "d"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "source"),
+    [
+        ({"url": "https://example.com/t", "vcs_info": {"vcs": "git"}}, "git+https://example.com/t"),
+        ({"url": "file:///srv/a%20b", "dir_info": {}}, "/srv/a b"),
+        ({}, None),
+    ],
+)
+def test_the_template_is_where_fleet_was_installed_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, origin: dict[str, object], source: str | None
+):
+    assert Path(layout.default_template(), "copier.yml").exists()
+    monkeypatch.setattr(layout, "__file__", str(tmp_path / "site-packages" / "fleet" / "adopt" / "layout.py"))
+    installed = SimpleNamespace(read_text=lambda name: json.dumps(origin))
+    monkeypatch.setattr(layout, "distribution", lambda name: installed)
+    if source:
+        assert layout.default_template() == source
+    else:
+        with pytest.raises(FleetError, match="not installed from the template"):
+            layout.default_template()
+
+
+def test_the_programs_of_supervisor_and_the_configuration_of_uwsgi(tmp_path: Path):
+    project = open_files(
+        tmp_path,
+        {
+            "Dockerfile": "FROM python:3.13\nWORKDIR /srv\nCOPY web/ web\nCOPY supervisord.conf /etc/\n"
+            "CMD supervisord -c /etc/supervisord.conf\n",
+            "supervisord.conf": "[program:nginx]\ncommand=nginx\n[program:web]\ncommand=uwsgi --ini /srv/web/uwsgi.ini\n",
+            "web/uwsgi.ini": "[uwsgi]\nhttp-socket = :8050\n",
+            "web/app.py": "",
+            "requirements.txt": "uwsgi\n",
+        },
+    )
+    start = find_start(gather(project), find_requirements(project, ()), None, None)
+    assert (start.command, start.port) == ("uwsgi --ini web/uwsgi.ini", "8050")
+    assert any("several programs" in note for note in start.notes)
 
 
 def test_the_routes_of_included_routers_have_their_prefixes(tmp_path: Path):
