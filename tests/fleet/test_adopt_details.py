@@ -201,7 +201,8 @@ def test_the_programs_of_supervisor_and_the_configuration_of_uwsgi(tmp_path: Pat
         {
             "Dockerfile": "FROM python:3.13\nWORKDIR /srv\nCOPY web/ web\nCOPY supervisord.conf /etc/\n"
             "CMD supervisord -c /etc/supervisord.conf\n",
-            "supervisord.conf": "[program:nginx]\ncommand=nginx\n[program:web]\ncommand=uwsgi --ini /srv/web/uwsgi.ini\n",
+            "supervisord.conf": "[program:nginx]\ncommand=nginx\n[program:web]\n"
+            "command=uwsgi --ini /srv/web/uwsgi.ini\n",
             "web/uwsgi.ini": "[uwsgi]\nhttp-socket = :8050\n",
             "web/app.py": "",
             "requirements.txt": "uwsgi\n",
