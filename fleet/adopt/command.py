@@ -81,7 +81,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
     try:
         return adopt(options)
-    except FleetError as error:
+    except (FleetError, OSError) as caught:
+        error = caught if isinstance(caught, FleetError) else FleetError("system-error", str(caught))
         if options.json:
             refusal = display.refusal_to_json(error)
             print(

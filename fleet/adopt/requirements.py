@@ -30,7 +30,7 @@ DEVELOPMENT = re.compile(
     r"|extras?|constraints?|style|format|release|packaging|benchmark)([^a-z]|$)"
 )
 PRODUCTION = re.compile(r"(^|[^a-z])(prod|production|deploy|docker|server|heroku)([^a-z]|$)")
-INCLUDE = re.compile(r"^\s*(?:-r|--requirement)[\s=]+(\S+)", re.MULTILINE)
+INCLUDE = re.compile(r"^\s*(?:-r|--requirement)[\s=]+([^\s\x00]+)", re.MULTILINE)
 SERVERS = {"gunicorn", "uvicorn", "hypercorn", "daphne", "granian", "waitress", "uwsgi"}
 # What a distribution brings, by its name and extra.
 BROUGHT = {
@@ -198,6 +198,8 @@ def _from_lock(project: Project, lock: str, folder: Path) -> Requirements:
     elif lock == "uv.lock" and project.table("tool", "uv", "workspace"):
         command = command.replace("--no-emit-project", "--no-emit-workspace")
     hint = f"run `{command}`{NOTES.get(lock, '')}, commit requirements.txt, and run this again"
+    if lock == "pylock.toml" and not project.table("project"):
+        hint = "list what it contains in requirements.txt, and run this again"
     refusal = FleetError("lock-not-exported", f"the template cannot install {lock}", hint)
     reason = f"the export of {lock}, to be made first"
     return Requirements("requirements.txt", reason, _read_lock(project, lock, folder), True, lock, refusal)

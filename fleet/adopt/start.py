@@ -20,6 +20,8 @@ SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE|FLASK_APP|[A-Z_]*SETTINGS(_MODULE
 # The framework's default ports, for the sentence that gives the reason.
 # Files that a command may name as its configuration.
 CONFIGURATION = re.compile(r"\.(py|ini|conf|cfg|toml|json|ya?ml)$")
+# A command of a compose file for development.
+DEVELOPMENT = re.compile(r"\b(runserver|runserver_plus|flask run|npm|yarn)\b|--reload|--debug|fastapi dev")
 WORKER = re.compile(r"\b(celery|rq|rqworker|dramatiq|arq|huey_consumer|taskiq|faust)\b")
 
 
@@ -103,13 +105,13 @@ def find_candidates(evidence: Evidence) -> Iterator[Candidate]:
     for service in web[:1]:
         variables |= {key: value for key, value in service.variables.items() if "$" not in value}
     if image and (image.command or image.entrypoint):
-        override = web[0].command if web and web[0].command else None
-        entrypoint = web[0].entrypoint if web and web[0].entrypoint else image.entrypoint
-        command = override if override is not None else image.command
-        where = f"{web[0].name} in {web[0].file}" if override is not None else f"{image.path}"
-        joined = _join(entrypoint, command, evidence, variables)
+        if web and web[0].command and not DEVELOPMENT.search(str(web[0].command)):
+            joined = _join(web[0].entrypoint or image.entrypoint, web[0].command, evidence, variables)
+            if joined.words:
+                yield Candidate(joined, f"{web[0].name} in {web[0].file}", joined.before, image.ports)
+        joined = _join(image.entrypoint, image.command, evidence, variables)
         if joined.words:
-            yield Candidate(joined, where, joined.before, image.ports)
+            yield Candidate(joined, image.path, joined.before, image.ports)
         if joined.program == "supervisord":
             yield from _supervised(evidence, variables, image.ports)
     for name in ("web", "app", "api", "server"):

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from fleet.adopt import layout
 from fleet.adopt.dockerfile import read_dockerfile
@@ -193,6 +194,30 @@ def test_the_template_is_where_fleet_was_installed_from(
     else:
         with pytest.raises(FleetError, match="not installed from the template"):
             layout.default_template()
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("gunicorn app:app -b :8000 -w 4", "gunicorn app:app -b :8000 -w 4"),
+        ("python manage.py runserver 0.0.0.0:8000", "gunicorn app:app -b :8000"),
+        ("gunicorn app:app --reload", "gunicorn app:app -b :8000"),
+    ],
+)
+def test_a_compose_file_counts_more_than_the_dockerfile_unless_it_is_for_development(
+    tmp_path: Path, command: str, expected: str
+):
+    service = {"build": {"context": "."}, "command": command, "ports": ["80:8000"]}
+    project = open_files(
+        tmp_path,
+        {
+            "Dockerfile": "FROM python:3.13\nCMD gunicorn app:app -b :8000\n",
+            "docker-compose.yml": yaml.safe_dump({"services": {"web": service}}),
+            "app.py": "",
+            "requirements.txt": "gunicorn\n",
+        },
+    )
+    assert find_start(gather(project), find_requirements(project, ()), None, None).command == expected
 
 
 def test_the_programs_of_supervisor_and_the_configuration_of_uwsgi(tmp_path: Path):
