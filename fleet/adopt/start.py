@@ -212,7 +212,8 @@ def _check(candidate: Candidate, evidence: Evidence, requirements: Requirements,
         and program in ("make", "just", "task", "npm", "docker", "invoke", "bash")
     ):
         raise Rejected(f"{program} is for development")
-    words = _drop_variables(words, port or DEFAULT_PORT)
+    exposed = (match[0] for number in candidate.ports if (match := re.match(r"[1-9]\d{3,4}", number)))
+    words = _drop_variables(words, port or next(exposed, DEFAULT_PORT))
     listens, reason = _find_port(program, words, candidate, evidence, port)
     server = SERVERS.get(program)
     if server and listens:

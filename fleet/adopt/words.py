@@ -97,9 +97,11 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
         name = match[1] or match[4]
         if name in variables:
             return variables[name]
-        return expand(match[3], variables) if match[2] in (":-", "-", ":=", "=") else match[0]
+        return match[3] if match[2] in (":-", "-", ":=", "=") else match[0]
 
-    return VARIABLE.sub(replace, text)
+    for _ in range(5):  # a default may contain a variable with a default
+        text = VARIABLE.sub(replace, text)
+    return text
 
 
 def unwrap(command: Command, variables: Mapping[str, str]) -> Command:

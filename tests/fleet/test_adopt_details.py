@@ -55,6 +55,7 @@ def test_the_table_has_debian_names_only():
         ('["tini", "--", "bash", "start.sh"]', "start.sh"),
         ("gosu app:app gunicorn app", "gunicorn app"),
         ("gunicorn 'unclosed", ""),
+        ('serve --port "${PORT:-"${OTHER:-5000}"}" $UNSET', "serve --port 5000 $UNSET"),
     ],
 )
 def test_what_only_starts_a_program_is_left_out(value, words: str):
