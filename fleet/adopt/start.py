@@ -315,7 +315,8 @@ def _find_port(
 def _port_in_source(evidence: Evidence, words: list[str]) -> str | None:
     """Return the port that the started file, or one of its package, passes to a server."""
     module, _ = _find_module(evidence, "python", words)
-    found = evidence.project.find_module(module) if module else None
+    find = evidence.project.find_module
+    found = (find(f"{module}.__main__") or find(module)) if module else None
     file = found[1] if found else words[1] if len(words) > 1 and evidence.project.has(words[1]) else None
     if not file:
         return None

@@ -221,6 +221,65 @@ def test_a_compose_file_counts_more_than_the_dockerfile_unless_it_is_for_develop
     assert find_start(gather(project), find_requirements(project, ()), None, None).command == expected
 
 
+ASGI = "from starlette.applications import Starlette\napp = Starlette()\n"
+FACTORY = "from flask import Flask\n\n\ndef create_app():\n    return Flask(__name__)\n"
+MAIN = "if __name__ == '__main__':\n    print()\n"
+SCRIPTS = "[project]\nname = 'a'\n[project.scripts]\none = 'a.b:one'\ntwo = 'a.b:two'\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        ({"requirements.txt": "hypercorn", "app.py": ASGI}, "hypercorn app:app --bind 0.0.0.0:8000"),
+        ({"requirements.txt": "daphne", "app.py": ASGI}, "daphne app:app -b 0.0.0.0 -p 8000"),
+        (
+            {"requirements.txt": "gunicorn\nuvicorn-worker", "app.py": ASGI},
+            "gunicorn app:app -k uvicorn_worker.UvicornWorker --worker-tmp-dir /dev/shm --bind 0.0.0.0:8000",
+        ),
+        (
+            {"requirements.txt": "granian", "app.py": ASGI},
+            "granian --interface asgi app:app --host 0.0.0.0 --port 8000",
+        ),
+        ({"requirements.txt": "waitress", "app.py": FACTORY}, "waitress-serve --call app:create_app --port 8080"),
+        (
+            {"requirements.txt": "granian", "app.py": FACTORY},
+            "granian --interface wsgi app:create_app --factory --host 0.0.0.0 --port 8000",
+        ),
+        (
+            {"requirements.txt": "celery", "a/b.py": "from celery import Celery\nqueue = Celery()\n"},
+            "celery -A a.b:queue worker",
+        ),
+        ({"requirements.txt": "x", "bot/__main__.py": MAIN, "helper.py": MAIN}, "python -m bot"),
+        ({"requirements.txt": "x", "helper.py": MAIN, "bot.py": MAIN}, "python bot.py"),
+        ({"requirements.txt": "x", "setup.py": "console_scripts\n'a = a.b:main'", "a/b.py": MAIN}, "python -m a.b"),
+        ({"requirements.txt": "rq", "Procfile": "worker: rq worker --url $URL jobs\n", "a.py": ""}, "rq worker jobs"),
+    ],
+)
+def test_the_command_that_the_source_tells(tmp_path: Path, files: dict[str, str], command: str):
+    project = open_files(tmp_path, files)
+    assert find_start(gather(project), find_requirements(project, ()), None, None).command == command
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({"pyproject.toml": SCRIPTS, "requirements.txt": "x"}, "several console scripts are equally likely: one, two"),
+        ({"a.py": MAIN, "b.py": MAIN, "requirements.txt": "x"}, "several modules can be run: a.py, b.py"),
+        ({"Procfile": "web: make run\n", "requirements.txt": "x"}, "web in Procfile: make is for development"),
+    ],
+)
+def test_what_the_source_does_not_tell_is_refused(tmp_path: Path, files: dict[str, str], sentence: str):
+    project = open_files(tmp_path, files)
+    with pytest.raises(FleetError, match=sentence):
+        find_start(gather(project), find_requirements(project, ()), None, None)
+
+
+def test_the_port_that_the_source_listens_on(tmp_path: Path):
+    served = "from aiohttp import web\n\n\ndef main():\n    web.run_app(web.Application(), port=8123)\n"
+    project = open_files(tmp_path, {"requirements.txt": "aiohttp", "a/__main__.py": served})
+    assert find_start(gather(project), find_requirements(project, ()), None, None).port == "8123"
+
+
 def test_the_programs_of_supervisor_and_the_configuration_of_uwsgi(tmp_path: Path):
     project = open_files(
         tmp_path,
