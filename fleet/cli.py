@@ -1,4 +1,4 @@
-"""The command line: `fleet status FOLDER...` and `fleet update FOLDER...`."""
+"""The command line: `fleet status FOLDER...`, `fleet update FOLDER...` and `fleet adopt FOLDER`."""
 
 import argparse
 import io
@@ -27,6 +27,8 @@ update puts each update on a branch, copier-update/VERSION, in the repository of
 It changes neither the checkout nor any other branch, pushes nothing, and trusts no template.
 A service in a folder of a larger repository gets the branch copier-update/FOLDER/VERSION.
 
+adopt gives a service that exists the layout of the template; see fleet adopt --help.
+
 exit status:
   0    status: all services are at the newest release
        update: all services are, or have a branch with the update
@@ -52,11 +54,11 @@ def parse(arguments: list[str] | None) -> Options:
     """Parse the command line; exit with status 2 on wrong usage."""
     parser = argparse.ArgumentParser(
         prog="fleet",
-        description="Compare many services with their template, and update them.",
+        description="Compare many services with their template, and update them; adopt one that exists.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", choices=["status", "update"])
+    parser.add_argument("command", choices=["status", "update", "adopt"])
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="a service, or a folder of services")
     parser.add_argument("--from", type=Path, dest="file", metavar="FILE", help="read folders from FILE, one per line")
     parser.add_argument(
@@ -99,7 +101,12 @@ def read_folders(file: Path) -> list[Path]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
     try:
+        if words[:1] == ["adopt"]:
+            from .adopt.command import main as adopt
+
+            return adopt(words[1:])
         return run(parse(arguments))
     except KeyboardInterrupt:
         return 130

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from copier import run_copy
 from copier._main import Worker, as_operation
 from copier._settings import SettingsModel
 from copier._template import Template as CopierTemplate
@@ -140,6 +141,22 @@ class _Worker(Worker):
 
     def _sync_git_index_executable_bit(self, dst_relpath: Path, src_mode: int) -> None:
         """Do nothing: the files are generated outside of any repository."""
+
+
+def copy_template(source: str, folder: Path, answers: Mapping[str, Any]) -> None:
+    """Generate a project in `folder` by Copier, with the defaults for all questions without an answer.
+
+    Files that are there already are replaced. Raise an error of Copier's if it refuses an answer.
+    """
+    run_copy(
+        source,
+        folder,
+        data=dict(answers),
+        settings=SettingsModel(),  # trust no template, whatever the user's settings say
+        defaults=True,
+        overwrite=True,
+        quiet=True,
+    )
 
 
 def expand_source(source: str) -> str:

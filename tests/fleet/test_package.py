@@ -28,7 +28,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_has_fleet_and_nothing_else(distributions: Path):
     (wheel,) = distributions.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert "fleet/cli.py" in names
+    assert {"fleet/cli.py", "fleet/adopt/debian-packages.toml"} <= set(names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"fleet", "copier_python_service"}
 
 

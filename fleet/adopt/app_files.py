@@ -1,0 +1,132 @@
+"""The folders and files that the service needs in its image."""
+
+import re
+from pathlib import PurePosixPath
+
+from .evidence import Evidence
+from .project import NOT_RUN, TOOL_MODULES, is_run
+from .requirements import Requirements
+from .start import Start
+
+PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+# Folders with what servers and frameworks read, without any Python file.
+DATA_FOLDERS = {
+    "templates",
+    "static",
+    "locale",
+    "locales",
+    "translations",
+    "migrations",
+    "alembic",
+    "assets",
+    "fixtures",
+    "media",
+}
+DATA_FILES = {
+    "alembic.ini",
+    "gunicorn.conf.py",
+    "logging.ini",
+    "logging.conf",
+    "logging.yaml",
+    "logging.yml",
+    "logging.json",
+}
+# Folders of tools and packaging, which a service needs only if it starts from them.
+TOOLS = {
+    "scripts",
+    "script",
+    "bin",
+    "tools",
+    "tool",
+    "utils_dev",
+    "ci",
+    "docker",
+    "hack",
+    "requirements",
+    "dev",
+    "packaging",
+    "build",
+    "dist",
+}
+PACKAGING = re.compile(
+    r"(pyproject\.toml|setup\.(py|cfg)|.*\.lock|Pipfile.*|.*requirements.*|package.*\.json|README.*|LICENSE.*|Dockerfile.*"
+    r"|(docker-)?compose.*|Procfile.*|Makefile|.*\.(md|rst|sh)|tox\.ini|pytest\.ini|MANIFEST\.in|runtime\.txt|manage\.py"
+    r"|CHANGELOG.*|CONTRIBUTING.*|.*\.config\.m?js|tsconfig.*|app\.json|mypy\.ini|renovate\.json|docker-bake.*)",
+    re.IGNORECASE,
+)
+
+
+def find_app_files(evidence: Evidence, start: Start, requirements: Requirements) -> tuple[list[str], str, list[str]]:
+    """Return the paths, the reason, and sentences on what was left out."""
+    project = evidence.project
+    copied = _copied(evidence)
+    top: dict[str, list[str]] = {}
+    for path in project.files:
+        top.setdefault(path.split("/", 1)[0], []).append(path)
+    quoted = evidence.source.strings
+    started = {start.module.split(".")[0], *(PurePosixPath(start.root).parts[:1])}
+    imported = evidence.source.imports | started
+    kept, left_out = [], []
+    for name, files in top.items():
+        if not PATH.fullmatch(name) or (files == [name] and PACKAGING.fullmatch(name) and name != "manage.py"):
+            continue
+        is_folder = files != [name]
+        used = any(is_run(file) and file.endswith(".py") for file in files)
+        if not is_folder:
+            needed = (used and name not in TOOL_MODULES) or name in DATA_FILES or name in quoted
+            needed = needed or name.removesuffix(".py") in started or f" {name} " in f" {start.command} "
+            needed = needed and (not copied or name in copied or name in quoted or name.removesuffix(".py") in imported)
+        elif name in NOT_RUN or name in TOOLS:
+            needed = name in started or (name in imported and name in TOOLS) or (used and name in copied)
+            needed = needed or f" {name}/" in f" {start.command}"
+        elif copied:
+            needed = name in copied or (used and name in imported)
+        else:
+            needed = (used and _is_python(files)) or name in DATA_FOLDERS or name == "src"
+        if needed:
+            kept.append(name)
+        elif used:
+            left_out.append(name)
+    words = start.command.replace('"', " ").split()
+    kept += [path for path in project.files if path in words and path not in kept and path.split("/", 1)[0] not in kept]
+    reason = (
+        f"{evidence.image.path} copies them"
+        if copied and evidence.image
+        else "the packages, modules and data at the top"
+    )
+    notes = []
+    if left_out:
+        notes.append(
+            f"app_dir: {', '.join(left_out)} {'has' if len(left_out) == 1 else 'have'} Python files and were left out"
+        )
+    return kept, reason, notes
+
+
+def _is_python(files: list[str]) -> bool:
+    """Return whether a folder is of Python code: more than a stray script in a folder of another language."""
+    code = [file for file in files if file.endswith(".py")]
+    return bool(code) and not any(
+        file.endswith("/package.json") and file.count("/") == 1 for file in files if len(code) < 3
+    )
+
+
+def _copied(evidence: Evidence) -> set[str]:
+    """Return the top-level names that the old Dockerfile copies one by one; nothing if it copies all."""
+    found = set()
+    for path in evidence.image.copied if evidence.image else ():
+        path = path.removeprefix("./").strip("/")
+        if path in ("", ".", "*", "$PWD"):
+            return set()
+        name = path.split("/", 1)[0]
+        if "*" in name:
+            continue
+        if evidence.project.has(name) and PACKAGING.fullmatch(name) and name != "manage.py":
+            continue
+        if evidence.project.has(name) or name in evidence.project.folders:
+            found.add(name)
+    code = [
+        name
+        for name in found
+        if name.endswith(".py") or any(file.startswith(f"{name}/") for file in evidence.project.sources)
+    ]
+    return found if code else set()

@@ -1,0 +1,130 @@
+"""Compose files: the services that are built from the project."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from .dockerfile import DEVELOPMENT
+from .project import Project
+
+NAMED = re.compile(r"(docker-)?compose([.-][\w.-]+)?\.ya?ml")
+
+
+@dataclass(frozen=True)
+class ComposeService:
+    """A service of a compose file; the command and the entry point are None if the file does not set them."""
+
+    file: str
+    name: str
+    is_built: bool
+    command: Any
+    entrypoint: Any
+    ports: tuple[str, ...]
+    health: str
+    variables: dict[str, str]
+    volumes: tuple[str, ...]
+    dockerfile: str | None
+    target: str | None
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads tags of Compose, such as !reset, as the value behind them."""
+
+
+def _construct_any(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
+
+
+_Loader.add_multi_constructor("!", _construct_any)
+
+
+def find_compose_files(project: Project) -> list[str]:
+    """Return the compose files of the project's folder, those of production first, those of development left out."""
+    found = [path for path in project.files if NAMED.fullmatch(path)]
+    kept = [path for path in found if not DEVELOPMENT.search(path) and "override" not in path]
+    return sorted(kept, key=lambda path: ("prod" not in path, len(path), path))
+
+
+def read_services(project: Project) -> list[ComposeService]:
+    """Return the services of all compose files; a file that is not YAML has none."""
+    services: list[ComposeService] = []
+    for path in find_compose_files(project):
+        try:
+            content = yaml.load(project.read(path), Loader=_Loader)
+        except (yaml.YAMLError, ValueError, TypeError):
+            continue
+        listed = content.get("services") if isinstance(content, dict) else None
+        if not isinstance(listed, dict):
+            continue
+        built = {
+            str(service.get("image"))
+            for service in listed.values()
+            if isinstance(service, dict) and service.get("build") and service.get("image")
+        }
+        for name, service in listed.items():
+            if isinstance(service, dict):
+                services.append(_read_service(path, str(name), service, built | {project.folder.name.lower()}))
+    return services
+
+
+def _read_service(path: str, name: str, service: dict[str, Any], built: set[str]) -> ComposeService:
+    build = service.get("build")
+    build = {"context": build} if isinstance(build, str) else build if isinstance(build, dict) else {}
+    context = str(build.get("context", ".")).strip("./")
+    health = service.get("healthcheck")
+    test = health.get("test", "") if isinstance(health, dict) else ""
+    return ComposeService(
+        path,
+        name,
+        bool(build and not context) or _is_own(str(service.get("image")), built),
+        service.get("command"),
+        service.get("entrypoint"),
+        tuple(_read_ports(service)),
+        " ".join(map(str, test)) if isinstance(test, list) else str(test),
+        _read_environment(service.get("environment")),
+        tuple(_read_volumes(service.get("volumes"))),
+        str(build["dockerfile"]).removeprefix("./") if build.get("dockerfile") else None,
+        str(build["target"]) if build.get("target") else None,
+    )
+
+
+def _is_own(image: str, built: set[str]) -> bool:
+    """Return whether an image is one that is built here, by its name or by that of the project's folder."""
+    return image in built or image.rsplit("/", 1)[-1].partition(":")[0].lower() in built
+
+
+def _read_ports(service: dict[str, Any]) -> list[str]:
+    found = []
+    for key in ("ports", "expose"):
+        for port in service.get(key) or []:
+            value = port.get("target", "") if isinstance(port, dict) else str(port)
+            match = re.search(r"(\d+)(?:/tcp)?(?:\})?$", str(value))
+            if match:
+                found.append(match[1])
+    return found
+
+
+def _read_environment(value: Any) -> dict[str, str]:
+    if isinstance(value, list):
+        value = dict(str(item).split("=", 1) for item in value if "=" in str(item))
+    if not isinstance(value, dict):
+        return {}
+    return {str(key): str(item) for key, item in value.items() if item is not None}
+
+
+def _read_volumes(value: Any) -> list[str]:
+    """Return the places in the container of named volumes; folders of the checkout are for development."""
+    found = []
+    for volume in value if isinstance(value, list) else []:
+        if isinstance(volume, dict):
+            if volume.get("type") == "volume" and volume.get("target"):
+                found.append(str(volume["target"]))
+        elif re.fullmatch(r"[A-Za-z0-9][\w.-]*:/[^:]*(:\w+)?", str(volume)):
+            found.append(str(volume).split(":")[1])
+    return found

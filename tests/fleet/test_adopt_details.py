@@ -1,0 +1,330 @@
+"""What `fleet adopt` reads of commands, scripts, versions and packages, function by function."""
+
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from fleet.adopt import layout
+from fleet.adopt.dockerfile import read_dockerfile
+from fleet.adopt.evidence import gather
+from fleet.adopt.packages import table
+from fleet.adopt.project import open_project
+from fleet.adopt.python_version import CHOICES, find_python
+from fleet.adopt.requirements import find_requirements
+from fleet.adopt.scripts import read_script
+from fleet.adopt.source import read_source
+from fleet.adopt.start import find_start
+from fleet.adopt.words import parse_command, quote
+from fleet.errors import FleetError
+from fleet.git import GitEnvironment
+from testing.fleet import write_files
+from testing.template import questions
+
+
+def open_files(folder: Path, files: dict[str, str]):
+    write_files(folder, files)
+    return open_project(folder, GitEnvironment.from_process())
+
+
+def test_the_versions_of_python_are_those_of_the_template():
+    assert list(CHOICES) == questions()["python_version"]["choices"]
+
+
+def test_the_table_has_debian_names_only():
+    name = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+]")
+    for needs in table()["distributions"].values():
+        assert set(needs) <= {"build", "runtime", "unless"}
+        assert all(name.fullmatch(package) for packages in needs.values() for package in packages)
+    assert all(name.fullmatch(package) for packages in table()["libraries"].values() for package in packages)
+    assert all(isinstance(new, str) and name.fullmatch(new) for new in table()["renamed"].values())
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (["gunicorn", "app:app"], "gunicorn app:app"),
+        ("exec gunicorn app:app", "gunicorn app:app"),
+        ("A=1 B=2 python -m app > /dev/null 2>&1", "python -m app"),
+        ("poetry run python -m app", "python -m app"),
+        ("uv run --frozen --package api uvicorn api:app", "uvicorn api:app"),
+        ("/bin/sh -c 'migrate && exec celery -A app worker'", "celery -A app worker"),
+        ('["tini", "--", "bash", "start.sh"]', "start.sh"),
+        ("gosu app:app gunicorn app", "gunicorn app"),
+        ("gunicorn 'unclosed", ""),
+        ('serve --port "${PORT:-"${OTHER:-5000}"}" $UNSET', "serve --port 5000 $UNSET"),
+    ],
+)
+def test_what_only_starts_a_program_is_left_out(value, words: str):
+    assert " ".join(parse_command(value).words) == words
+
+
+def test_a_word_that_needs_quotes_is_quoted_as_the_template_reads_it():
+    assert quote(["gunicorn", "shop:create_app()", 'say "hi"']) == """gunicorn "shop:create_app()" 'say "hi"'"""
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "words", "before"),
+    [
+        (
+            '#!/bin/sh\nset -e\npython manage.py migrate\nexec "$@"\n',
+            ("gunicorn", "a"),
+            "gunicorn a",
+            "manage.py migrate",
+        ),
+        (
+            "if true; then\n  exec celery -A a worker\nfi\nexec gunicorn a \\\n  -b :${PORT-80}\n",
+            (),
+            "gunicorn a -b :80",
+            "",
+        ),
+        (
+            ": ${PORT:=7000}\nWORKERS=2\nexec uvicorn a:b --port $PORT --workers $WORKERS\n",
+            (),
+            "uvicorn a:b --port 7000 --workers 2",
+            "",
+        ),
+        ("python setup_db.py\npython -m app\n", (), "python -m app", "setup_db.py"),
+        ("echo nothing\n", (), "", ""),
+    ],
+)
+def test_a_script_ends_in_its_last_exec(text: str, arguments: tuple[str, ...], words: str, before: str):
+    command = read_script(text, {}, arguments)
+    assert " ".join(command.words) == words
+    assert before in " ".join(" ".join(line) for line in command.before)
+
+
+def test_a_dockerfile_with_a_here_document_variables_and_removed_packages(tmp_path: Path):
+    project = open_files(
+        tmp_path,
+        {
+            "Dockerfile": "ARG V=3.12\nFROM python:${V}-slim AS base\nENV PORT=81 MODE=x\n"
+            "FROM base AS dev\nCMD flask run\n"
+            "FROM base AS prod\n"
+            "RUN <<EOF\napt-get update\napt-get install -y libpq5\nEOF\n"
+            'RUN DEPS="gcc libffi-dev" && apt-get install -y $DEPS # to build\n'
+            "RUN apt-get purge -y libffi-dev\n"
+            "RUN echo x > /etc/apt/sources.list.d/x.list && apt-get install -y msodbcsql18\n"
+            "COPY --from=base /x /x\nCOPY docker/entry.sh /start\nCOPY app ./app\nEXPOSE $PORT/tcp\nCMD gunicorn app\n"
+            "FROM prod AS test\nCMD pytest\n"
+        },
+    )
+    image = read_dockerfile(project, "Dockerfile")
+    assert image
+    assert (image.python, image.command, image.ports) == ("3.12", "gunicorn app", ("81/tcp",))
+    assert image.environment == {"PORT": "81", "MODE": "x"}
+    assert (image.final_packages, image.early_packages) == (("libpq5", "gcc"), ("libffi-dev",))
+    assert image.foreign_packages == ("msodbcsql18",)
+    assert image.copied == ("docker/entry.sh", "app") and image.renamed["/start"] == "docker/entry.sh"
+
+
+@pytest.mark.parametrize(
+    ("files", "version"),
+    [
+        ({}, "3.13"),
+        ({"pyproject.toml": "[project]\nname='a'\nrequires-python='>=3.14'"}, "3.14"),
+        ({"pyproject.toml": "[project]\nname='a'\nrequires-python='>=3.8,<3.13'"}, "3.12"),
+        ({"pyproject.toml": "[tool.poetry.dependencies]\npython='^3.8'"}, "3.13"),
+        ({"pyproject.toml": "[tool.poetry.dependencies]\npython='~3.11'"}, "3.11"),
+        ({".python-version": "3.11.4\n"}, "3.11"),
+        ({"runtime.txt": "python-3.8.1"}, "3.11"),
+        ({"setup.cfg": "[options]\npython_requires = >=3.12,!=3.13.*\n"}, "3.14"),
+    ],
+)
+def test_the_version_of_python(tmp_path: Path, files: dict[str, str], version: str):
+    assert find_python(open_files(tmp_path, files), None)[0] == version
+
+
+def test_a_version_that_the_template_does_not_have_is_refused(tmp_path: Path):
+    project = open_files(tmp_path, {"setup.py": "setup(python_requires='>=2.7,<3')"})
+    with pytest.raises(FleetError, match=r"needs Python <3,>=2.7 \(setup.py\)"):
+        find_python(project, None)
+
+
+def test_the_extras_and_groups_that_name_a_server_are_exported(tmp_path: Path):
+    project = open_files(
+        tmp_path,
+        {
+            "pyproject.toml": "[project]\nname = 'a'\n[project.optional-dependencies]\nweb = ['gunicorn']\nx = ['y']\n"
+            "[dependency-groups]\ndocker = ['uvicorn']\ndev = ['uvicorn']\n",
+            "uv.lock": "[[package]]\nname = 'a'\nversion = '1'\ndependencies = [{ name = 'b', extra = ['c'] }]\n"
+            "[package.optional-dependencies]\nweb = [{ name = 'gunicorn' }]\n"
+            "[package.dev-dependencies]\ndocker = [{ name = 'uvicorn' }]\ndev = [{ name = 'pytest' }]\n"
+            "[[package]]\nname = 'b'\nversion = '2'\n[package.optional-dependencies]\nc = [{ name = 'd' }]\n"
+            + "".join(
+                f"[[package]]\nname = '{name}'\nversion = '3'\n" for name in ("d", "gunicorn", "uvicorn", "pytest")
+            ),
+        },
+    )
+    requirements = find_requirements(project, ())
+    assert (
+        requirements.refusal and "uv export --frozen --no-dev --extra web --group docker" in requirements.refusal.hint
+    )
+    assert sorted(requirements.distributions) == ["b", "d", "gunicorn", "uvicorn"]
+
+
+def test_development_packages_of_poetry_are_left_out(tmp_path: Path):
+    lock = "".join(
+        f"[[package]]\nname = '{name}'\nversion = '1'\n{group}\n"
+        for name, group in (("a", "groups = ['main']"), ("b", "groups = ['dev']"), ("c", "category = 'dev'"), ("d", ""))
+    )
+    project = open_files(tmp_path, {"poetry.lock": lock, "pyproject.toml": ""})
+    assert sorted(find_requirements(project, ()).distributions) == ["a", "d"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "source"),
+    [
+        ({"url": "https://example.com/t", "vcs_info": {"vcs": "git"}}, "git+https://example.com/t"),
+        ({"url": "file:///srv/a%20b", "dir_info": {}}, "/srv/a b"),
+        ({}, None),
+    ],
+)
+def test_the_template_is_where_fleet_was_installed_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, origin: dict[str, object], source: str | None
+):
+    assert Path(layout.default_template(), "copier.yml").exists()
+    monkeypatch.setattr(layout, "__file__", str(tmp_path / "site-packages" / "fleet" / "adopt" / "layout.py"))
+    installed = SimpleNamespace(read_text=lambda name: json.dumps(origin))
+    monkeypatch.setattr(layout, "distribution", lambda name: installed)
+    if source:
+        assert layout.default_template() == source
+    else:
+        with pytest.raises(FleetError, match="not installed from the template"):
+            layout.default_template()
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("gunicorn app:app -b :8000 -w 4", "gunicorn app:app -b :8000 -w 4"),
+        ("python manage.py runserver 0.0.0.0:8000", "gunicorn app:app -b :8000"),
+        ("gunicorn app:app --reload", "gunicorn app:app -b :8000"),
+    ],
+)
+def test_a_compose_file_counts_more_than_the_dockerfile_unless_it_is_for_development(
+    tmp_path: Path, command: str, expected: str
+):
+    service = {"build": {"context": "."}, "command": command, "ports": ["80:8000"]}
+    project = open_files(
+        tmp_path,
+        {
+            "Dockerfile": "FROM python:3.13\nCMD gunicorn app:app -b :8000\n",
+            "docker-compose.yml": yaml.safe_dump({"services": {"web": service}}),
+            "app.py": "",
+            "requirements.txt": "gunicorn\n",
+        },
+    )
+    assert find_start(gather(project), find_requirements(project, ()), None, None).command == expected
+
+
+ASGI = "from starlette.applications import Starlette\napp = Starlette()\n"
+FACTORY = "from flask import Flask\n\n\ndef create_app():\n    return Flask(__name__)\n"
+MAIN = "if __name__ == '__main__':\n    print()\n"
+SCRIPTS = "[project]\nname = 'a'\n[project.scripts]\none = 'a.b:one'\ntwo = 'a.b:two'\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        ({"requirements.txt": "hypercorn", "app.py": ASGI}, "hypercorn app:app --bind 0.0.0.0:8000"),
+        ({"requirements.txt": "daphne", "app.py": ASGI}, "daphne app:app -b 0.0.0.0 -p 8000"),
+        (
+            {"requirements.txt": "gunicorn\nuvicorn-worker", "app.py": ASGI},
+            "gunicorn app:app -k uvicorn_worker.UvicornWorker --worker-tmp-dir /dev/shm --bind 0.0.0.0:8000",
+        ),
+        (
+            {"requirements.txt": "granian", "app.py": ASGI},
+            "granian --interface asgi app:app --host 0.0.0.0 --port 8000",
+        ),
+        ({"requirements.txt": "waitress", "app.py": FACTORY}, "waitress-serve --call app:create_app --port 8080"),
+        (
+            {"requirements.txt": "granian", "app.py": FACTORY},
+            "granian --interface wsgi app:create_app --factory --host 0.0.0.0 --port 8000",
+        ),
+        (
+            {"requirements.txt": "celery", "a/b.py": "from celery import Celery\nqueue = Celery()\n"},
+            "celery -A a.b:queue worker",
+        ),
+        ({"requirements.txt": "x", "bot/__main__.py": MAIN, "helper.py": MAIN}, "python -m bot"),
+        ({"requirements.txt": "x", "helper.py": MAIN, "bot.py": MAIN}, "python bot.py"),
+        ({"requirements.txt": "x", "setup.py": "console_scripts\n'a = a.b:main'", "a/b.py": MAIN}, "python -m a.b"),
+        ({"requirements.txt": "rq", "Procfile": "worker: rq worker --url $URL jobs\n", "a.py": ""}, "rq worker jobs"),
+    ],
+)
+def test_the_command_that_the_source_tells(tmp_path: Path, files: dict[str, str], command: str):
+    project = open_files(tmp_path, files)
+    assert find_start(gather(project), find_requirements(project, ()), None, None).command == command
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({"pyproject.toml": SCRIPTS, "requirements.txt": "x"}, "several console scripts are equally likely: one, two"),
+        ({"a.py": MAIN, "b.py": MAIN, "requirements.txt": "x"}, "several modules can be run: a.py, b.py"),
+        ({"Procfile": "web: make run\n", "requirements.txt": "x"}, "web in Procfile: make is for development"),
+    ],
+)
+def test_what_the_source_does_not_tell_is_refused(tmp_path: Path, files: dict[str, str], sentence: str):
+    project = open_files(tmp_path, files)
+    with pytest.raises(FleetError, match=sentence):
+        find_start(gather(project), find_requirements(project, ()), None, None)
+
+
+def test_the_port_that_the_source_listens_on(tmp_path: Path):
+    served = "from aiohttp import web\n\n\ndef main():\n    web.run_app(web.Application(), port=8123)\n"
+    project = open_files(tmp_path, {"requirements.txt": "aiohttp", "a/__main__.py": served})
+    assert find_start(gather(project), find_requirements(project, ()), None, None).port == "8123"
+
+
+def test_the_programs_of_supervisor_and_the_configuration_of_uwsgi(tmp_path: Path):
+    project = open_files(
+        tmp_path,
+        {
+            "Dockerfile": "FROM python:3.13\nWORKDIR /srv\nCOPY web/ web\nCOPY supervisord.conf /etc/\n"
+            "CMD supervisord -c /etc/supervisord.conf\n",
+            "supervisord.conf": "[program:nginx]\ncommand=nginx\n[program:web]\n"
+            "command=uwsgi --ini /srv/web/uwsgi.ini\n",
+            "web/uwsgi.ini": "[uwsgi]\nhttp-socket = :8050\n",
+            "web/app.py": "",
+            "requirements.txt": "uwsgi\n",
+        },
+    )
+    start = find_start(gather(project), find_requirements(project, ()), None, None)
+    assert (start.command, start.port) == ("uwsgi --ini web/uwsgi.ini", "8050")
+    assert any("several programs" in note for note in start.notes)
+
+
+def test_the_routes_of_included_routers_have_their_prefixes(tmp_path: Path):
+    project = open_files(
+        tmp_path,
+        {
+            "app/__init__.py": "from flask import Flask\n\n\ndef create_app():\n    app = Flask(__name__)\n"
+            "    from app.auth import bp as auth_bp\n    app.register_blueprint(auth_bp, url_prefix='/auth')\n"
+            "    return app\n",
+            "app/auth/__init__.py": "from flask import Blueprint\nbp = Blueprint('auth', __name__)\n"
+            "from app.auth import routes\n",
+            "app/auth/routes.py": "from app.auth import bp\n\n\n@bp.route('/login', methods=['GET', 'POST'])\n"
+            "def login(): ...\n\n\n"
+            "@bp.route('/<user>')\ndef user(): ...\n\n\n@bp.route('/drop', methods=['POST'])\ndef drop(): ...\n",
+            "api/main.py": "from api.core import settings\nfrom api.v1 import users\n"
+            "from fastapi import APIRouter, FastAPI\n"
+            "app = FastAPI()\nrouter = APIRouter()\nrouter.include_router(users.router)\n"
+            "app.include_router(router, prefix=settings.PREFIX)\n",
+            "api/core.py": "PREFIX: str = '/api'\n",
+            "api/v1/users.py": "from fastapi import APIRouter\nrouter = APIRouter(prefix='/users')\n\n\n"
+            "@router.get('/me')\ndef me(): ...\n",
+            "web/views.py": "import falcon\napp = falcon.App()\napp.add_route('/things', object())\n",
+            "tests/test_app.py": "from flask import Flask\napp = Flask('test')\n",
+        },
+    )
+    source = read_source(project)
+    assert {path for path, _ in source.routes} == {"/auth/login", "/api/users/me", "/things"}
+    assert {(app.target, app.framework, app.is_factory) for app in source.applications} == {
+        ("app:create_app", "Flask", True),
+        ("api.main:app", "FastAPI", False),
+        ("web.views:app", "Falcon", False),
+    }
