@@ -129,8 +129,9 @@ class Projects:
         if key not in self.rendered:
             answers = {key: value for key, value in self.old(release, name).answers.items() if key[0] != "_"} | answered
             if answers.get("kind", "service") == "service":
-                # A service of releases 0.1 to 0.3 keeps layout 1.
+                # A service of releases 0.1 to 0.3 keeps layout 1, one of 0.1 to 0.5 on the official image stays slim.
                 answers.setdefault("layout", 1)
+                answers.setdefault("flavor", "slim")
             folder = self.folder / f"new-{len(self.rendered)}"
             generate_from(template, folder, version, **answers)
             self.rendered[key] = self.read(folder)
