@@ -1,7 +1,6 @@
 """`copier update`, from every release to what lies here: no edit is lost, and no conflict is silent."""
 
 import os
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -251,7 +250,7 @@ def test_a_service_that_moves_to_distroless_is_built_and_keeps_its_edits(
     with Service(project) as service:
         service.build()
         assert service.sandbox("sh", check=False).returncode == 127
-        assert re.search(r"=+ \d+ passed in ", service.make("test").stderr)
+        service.make("test")
         with service.production():
             assert get(service.url("/healthz"))[0] == 200
 
