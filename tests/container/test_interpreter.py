@@ -130,7 +130,9 @@ def test_packages_work_when_pruned(wheels: dict[str, Service], tmp_path: Path, n
     assert in_sandbox(wheels[name], WHEELS, tmp_path) == "work\n"
     assert in_sandbox(wheels[name], WHOLE, tmp_path) == "whole\n"
     listing = wheels[name].listing
-    left = [path for path in listing if "/numpy/" in path and ("/tests/" in path or path.endswith(".h"))]
+    # On Python 3.11, numpy has a module that compiles (numpy.distutils), so its headers stay.
+    headers = () if name.endswith("3.11") else (".h",)
+    left = [path for path in listing if "/numpy/" in path and ("/tests/" in path or path.endswith(headers))]
     # numpy.f2py reads the sources beside its modules, and any file of a package's own folder may be data.
     assert [path for path in left if "/f2py/src/" not in path] == []
 

@@ -75,7 +75,7 @@ def test_an_interactive_update_offers_the_recorded_answers(template: Path, tmp_p
         while questionnaire.next():
             terminal.send(ENTER)
         assert terminal.wait() == 0, terminal.text()
-    assert questionnaire.asked == ["customize", "service_name", "description", "python_version", "base"]
+    assert questionnaire.asked == ["customize", "service_name", "description", "python_version", "base", "flavor"]
     answers = read_answers(project)
     assert {name: answers[name] for name in GIVEN} == GIVEN
     assert answers["layout"] == 1
