@@ -51,7 +51,7 @@ LIBPQ = {"build_packages": "libpq-dev", "runtime_packages": "libpq5"}
 APPS = {
     "small": App("fastapi", {}, "/"),
     "typical": App("fastapi", LIBPQ, "/items"),
-    "django": App("django", {}, "/"),
+    "django": App("django", {}, "/healthz"),
     "heavy": App("fastapi", {}, "/items"),
 }
 

@@ -21,7 +21,7 @@ NEXT = (
 
 
 def describe_existing(layout: Layout) -> list[str]:
-    """Return sentences on what is there already: what is replaced, and what hides a new file."""
+    """Return a sentence for each existing file that the adoption replaces or that hides a new file."""
     notes = []
     if layout.replaced:
         notes.append(f"These files are there already and are replaced: {', '.join(layout.replaced)}.")

@@ -199,7 +199,7 @@ def _find_stage(stages: list[Stage], name: str) -> Stage | None:
 
 
 def _find_base(stages: list[Stage], stage: Stage) -> str:
-    """Return the image that a stage extends, by way of other stages."""
+    """Return the image that a stage extends, directly or through other stages."""
     seen = {stage.name}
     while (parent := _find_stage(stages, stage.base)) is not None and parent.name not in seen:
         stage = parent

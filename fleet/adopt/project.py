@@ -51,7 +51,7 @@ class Project:
         """All folders that contain a file, at any depth."""
         return frozenset(str(parent) for path in self.files for parent in PurePosixPath(path).parents)
 
-    @functools.cache  # noqa: B019
+    @functools.cache  # noqa: B019  # a process reads one project, and ends
     def read(self, path: str) -> str:
         """Return the text of a file; nothing if it is missing, very large, or a link out of the repository."""
         file = self.folder / path
@@ -64,7 +64,7 @@ class Project:
         except OSError:
             return ""
 
-    @functools.cache  # noqa: B019
+    @functools.cache  # noqa: B019  # a process reads one project, and ends
     def parse(self, path: str) -> ast.Module | None:
         """Return the syntax tree of a Python file, or None if it is not valid for this Python."""
         with warnings.catch_warnings():
