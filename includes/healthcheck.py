@@ -51,7 +51,10 @@ def read_status_line(address: tuple[str, int], request: bytes) -> str:
 
 
 def check_http(port: str, path: str, host: str, headers: str) -> str | None:
-    """Return what is wrong with the HTTP service at `port`, or None. Each header ends with a line break."""
+    """Return what is wrong with the HTTP service at `port`, or None.
+
+    Each line of `headers` ends with a line break.
+    """
     if not (port.isdecimal() and 0 < int(port) < 65536):
         return f"PORT is {port!r}: set it to a whole number from 1 to 65535"
     request = f"GET {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n"
