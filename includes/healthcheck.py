@@ -2,7 +2,8 @@
 
 With HEARTBEAT_FILE set, the file must be at most HEARTBEAT_MAX_AGE seconds old (60 by default).
 Otherwise, with PORT set, GET HEALTH_PATH must be answered with a 2xx status. The request goes to
-HOST where that is an IP address, else to 127.0.0.1, and names HEALTH_HOST in its Host header.
+HOST where that is an IP address, else to 127.0.0.1, and names HEALTH_HOST in its Host header. With
+HEALTH_HTTPS=true it says that a proxy received it through HTTPS.
 With neither set, nothing is checked: Docker itself sees whether the process runs.
 
 The script needs the standard library alone, so `python -I -S` runs it in a few milliseconds.
@@ -49,11 +50,14 @@ def read_status_line(address: tuple[str, int], request: bytes) -> str:
     return answer.partition(b"\n")[0].decode("latin-1").strip()
 
 
-def check_http(port: str, path: str, host: str, host_header: str) -> str | None:
-    """Return what is wrong with the HTTP service at `port`, or None."""
+def check_http(port: str, path: str, host: str, headers: str) -> str | None:
+    """Return what is wrong with the HTTP service at `port`, or None.
+
+    Each line of `headers` ends with a line break.
+    """
     if not (port.isdecimal() and 0 < int(port) < 65536):
         return f"PORT is {port!r}: set it to a whole number from 1 to 65535"
-    request = f"GET {path} HTTP/1.1\r\nHost: {host_header}\r\nConnection: close\r\n\r\n"
+    request = f"GET {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n"
     try:
         address = (probe_address(host), int(port))
         status_line = read_status_line(address, request.encode("ascii"))
@@ -94,8 +98,10 @@ def main() -> int:
         problem = check_heartbeat(heartbeat, environ.get("HEARTBEAT_MAX_AGE") or "60")
     elif port := environ.get("PORT"):
         path = environ.get("HEALTH_PATH") or "/"
-        host_header = environ.get("HEALTH_HOST") or f"localhost:{port}"
-        problem = check_http(port, path, environ.get("HOST", ""), host_header)
+        headers = f"Host: {environ.get('HEALTH_HOST') or f'localhost:{port}'}\r\n"
+        if environ.get("HEALTH_HTTPS") == "true":
+            headers += "X-Forwarded-Proto: https\r\n"
+        problem = check_http(port, path, environ.get("HOST", ""), headers)
     else:
         problem = None
     if problem:
