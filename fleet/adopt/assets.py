@@ -19,7 +19,6 @@ LOCKS = {
     "bun.lock": "bun",
     "bun.lockb": "bun",
 }
-ACCEPTED = ("package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock")
 DEFAULT_COMMAND = "npm run build"
 RUN = re.compile(r"\b(npm|pnpm|yarn|bun)\s+(?:--\S+\s+)*(?:(run|run-script)\s+)?([\w:.-]+)((?:\s+--?[\w:=./-]+)*)")
 # Words after a package manager that are no scripts.
@@ -118,7 +117,7 @@ def _find_node(project: Project, image: Image | None) -> Node | None:
             for key in ("dependencies", "devDependencies")
             for name in (content.get(key) or {} if isinstance(content, dict) else {})
         )
-        lock = next((name for name in ACCEPTED if project.has(posixpath.join(folder, name))), "")
+        lock = next((name for name in LOCKS if project.has(posixpath.join(folder, name))), "")
         found.append(Node(folder, lock, scripts, packages))
     copied = (
         {source.removeprefix("./").rstrip("/") for stage in image.node_stages for source, _ in stage.copied}

@@ -10,7 +10,7 @@ from .start import Start
 # Variables that the new image sets itself, or that only the old one needs.
 IGNORED = re.compile(
     r"PATH|PYTHON.*|PIP_.*|UV_.*|POETRY_.*|PDM_.*|PIPENV_.*|LANG|LC_ALL|DEBIAN_FRONTEND|PORT|HOME|.*VERSION.*|VIRTUAL_ENV"
-    r"|VENV.*|TZ|USER.*|UID|GID|.*_DEPS|.*_URL|URL|NODE_.*|NPM_.*|LD_LIBRARY_PATH|APP_HOME|WORKDIR|TERM|SHELL"
+    r"|VENV.*|TZ|USER.*|UID|GID|.*_DEPS|.*_URL|URL|NODE_.*|NPM_.*|LD_LIBRARY_PATH|HEALTH_\w+|HEARTBEAT_FILE|APP_HOME|WORKDIR|TERM|SHELL"
 )
 SECRET = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|KEY|CREDENTIAL")
 ALLOWED = re.compile(r"[^\s\"'$`\\{}]+")

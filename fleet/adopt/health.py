@@ -12,7 +12,7 @@ from .source import HEALTH, HEALTH_NAMES
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 # What the template accepts: a path, and a query if there is one.
-ACCEPTED = re.compile(r"/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?)?(\?[A-Za-z0-9._~=&-]+)?")
+ACCEPTED = re.compile(r"/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?)?(\?[A-Za-z0-9._~=&%/:,+-]+)?")
 LONGEST = 100
 URL = re.compile(
     r"(?:https?://)?(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|\$\{?HOST\w*\}?)(?::[\w${}:-]+?)?(/[^\s\"'|)\\;]*)"

@@ -34,13 +34,14 @@ class Project:
 
     The paths have slashes and are sorted. Files that git ignores are left out. In a uv workspace the
     folder is that of the workspace, `member` the folder of the service ("" if it is the workspace's
-    root), and `packages` are the folders of the members that are installed as wheels.
+    root), `member_name` its name, and `packages` are the folders of the members that are installed as wheels.
     """
 
     folder: Path
     files: tuple[str, ...]
     repository: Path | None
     member: str = ""
+    member_name: str = ""
     packages: tuple[str, ...] = ()
 
     def has(self, path: str) -> bool:

@@ -133,9 +133,9 @@ def _with_given(answers: list[Answer], given: Mapping[str, str]) -> list[Answer]
 
 def _requirement_answers(project: Project, requirements: Requirements) -> Iterator[Answer]:
     """Yield the answers that belong to the requirements, if they differ from the template's defaults."""
-    if project.member:
-        name = str(project.table("project").get("name", ""))
-        yield Answer("workspace_member", name, f"the member of the uv workspace in {project.member}")
+    if project.member_name and requirements.lock == "uv.lock":
+        place = project.member or "its folder"
+        yield Answer("workspace_member", project.member_name, f"the member of the uv workspace in {place}")
     for name, values, reason in (
         ("requirements_includes", requirements.includes, "requirements files include them"),
         ("extras", requirements.extras, "the old Dockerfile installs them, or they name the server"),

@@ -136,4 +136,4 @@ def _view(root: Project, name: str, members: dict[str, str]) -> Project:
     inside = f"{folder}/" if folder else ""
     files = tuple(path for path in root.files if (inside and path.startswith(inside)) or not path.startswith(others))
     packages = [place for place in ([folder] if folder else []) + needed if find_package(root, place)]
-    return dataclasses.replace(root, files=files, member=folder, packages=tuple(packages))
+    return dataclasses.replace(root, files=files, member=folder, member_name=name, packages=tuple(packages))
