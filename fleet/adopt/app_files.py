@@ -5,8 +5,8 @@ from pathlib import PurePosixPath
 
 from .evidence import Evidence
 from .project import NOT_RUN, TOOL_MODULES, is_run
-from .requirements import Requirements
 from .start import Start
+from .wheels import find_package
 
 PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 # Folders with what servers and frameworks read, without any Python file.
@@ -56,9 +56,16 @@ PACKAGING = re.compile(
 )
 
 
-def find_app_files(evidence: Evidence, start: Start, requirements: Requirements) -> tuple[list[str], str, list[str]]:
-    """Return the paths, the reason, and sentences on what was left out."""
+def find_app_files(
+    evidence: Evidence, start: Start, packaged: list[str], needed_paths: list[str]
+) -> tuple[list[str], str, list[str]]:
+    """Return the paths, the reason, and sentences on what was left out.
+
+    `packaged` are the folders and modules that wheels have; `needed_paths` those that other commands need.
+    """
     project = evidence.project
+    if project.member:
+        return _find_in_member(evidence, packaged, needed_paths)
     copied = _copied(evidence)
     top: dict[str, list[str]] = {}
     for path in project.files:
@@ -89,6 +96,8 @@ def find_app_files(evidence: Evidence, start: Start, requirements: Requirements)
             left_out.append(name)
     words = start.command.replace('"', " ").split()
     kept += [path for path in project.files if path in words and path not in kept and path.split("/", 1)[0] not in kept]
+    kept += [path for path in needed_paths if path not in kept and path.split("/", 1)[0] not in kept]
+    kept = _without_packaged(evidence, kept, packaged, needed_paths)
     reason = (
         f"{evidence.image.path} copies them"
         if copied and evidence.image
@@ -100,6 +109,33 @@ def find_app_files(evidence: Evidence, start: Start, requirements: Requirements)
             f"app_dir: {', '.join(left_out)} {'has' if len(left_out) == 1 else 'have'} Python files and were left out"
         )
     return kept, reason, notes
+
+
+def _without_packaged(evidence: Evidence, kept: list[str], packaged: list[str], needed_paths: list[str]) -> list[str]:
+    """Return the paths without what the wheels have."""
+    tops = {path.split("/", 1)[0] for path in packaged if path.startswith("src")}
+    rest = [path for path in kept if path not in packaged and path not in tops]
+    rest = [path for path in rest if not any(path.startswith(f"{folder}/") for folder in packaged)]
+    tools = {"scripts", "script", "bin", "tools", "docker"} if packaged else set()
+    rest = [path for path in rest if path not in tools or path in needed_paths]
+    beside = [path for path in needed_paths if path.split("/", 1)[0] in tops and path not in packaged]
+    beside = [path for path in beside if not any(path.startswith(f"{folder}/") for folder in packaged)]
+    return list(dict.fromkeys([*rest, *beside]))
+
+
+def _find_in_member(
+    evidence: Evidence, packaged: list[str], needed_paths: list[str]
+) -> tuple[list[str], str, list[str]]:
+    """Return the paths of a member of a workspace: all of its folder, unless a wheel has it."""
+    project = evidence.project
+    if project.member not in packaged:
+        return [project.member], "the folder of the member, which is no package", []
+    names = ("alembic.ini", "alembic", "migrations", "manage.py", "templates", "static", "locale", *sorted(DATA_FILES))
+    package = {project.own(path) for path in find_package(project)}
+    found = [project.own(name) for name in names]
+    found = [path for path in found if (project.has(path) or path in project.folders) and path not in package]
+    found += [path for path in needed_paths if not any(path.startswith(f"{folder}/") for folder in package)]
+    return list(dict.fromkeys(found)), "beside the wheels, what the service needs", []
 
 
 def _is_python(files: list[str]) -> bool:

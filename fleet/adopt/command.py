@@ -16,6 +16,7 @@ from . import display
 from .layout import default_template, is_dirty, plan, write
 from .project import open_project
 from .proposal import propose
+from .workspace import enter_workspace
 
 EPILOG = """\
 adopt reads the project, and runs nothing of it. It proposes an answer to each question of the
@@ -102,9 +103,8 @@ def _refuse(error: FleetError) -> int:
 def adopt(options: Options) -> int:
     """Propose, ask and write; return the exit status. Raise FleetError if the project is refused."""
     environment = GitEnvironment.from_process()
-    project = open_project(options.folder, environment)
+    project, notes = enter_workspace(open_project(options.folder, environment), options.data, environment)
     _refuse_answers_file(project.folder)
-    notes = []
     if project.repository is None:
         notes.append("The folder is not in a git repository, so the files that are replaced cannot be restored.")
     elif is_dirty(project, environment):

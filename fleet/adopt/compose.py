@@ -1,5 +1,6 @@
 """Compose files: the services that are built from the project."""
 
+import posixpath
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,9 @@ class ComposeService:
     volumes: tuple[str, ...]
     dockerfile: str | None
     target: str | None
+    start_period: str = ""
+    stop_signal: str = ""
+    stop_grace_period: str = ""
 
 
 class _Loader(yaml.SafeLoader):
@@ -46,7 +50,8 @@ _Loader.add_multi_constructor("!", _construct_any)
 
 def find_compose_files(project: Project) -> list[str]:
     """Return the compose files of the project's folder, those of production first, those of development left out."""
-    found = [path for path in project.files if NAMED.fullmatch(path)]
+    found = [path for path in project.files if NAMED.fullmatch(path.removeprefix(project.own("")))]
+    found += [path for path in project.files if project.member and NAMED.fullmatch(path)]
     kept = [path for path in found if not DEVELOPMENT.search(path) and "override" not in path]
     return sorted(kept, key=lambda path: ("prod" not in path, len(path), path))
 
@@ -69,28 +74,39 @@ def read_services(project: Project) -> list[ComposeService]:
         }
         for name, service in listed.items():
             if isinstance(service, dict):
-                services.append(_read_service(path, str(name), service, built | {project.folder.name.lower()}))
+                own = built | {project.folder.name.lower()}
+                services.append(_read_service(project, path, str(name), service, own))
     return services
 
 
-def _read_service(path: str, name: str, service: dict[str, Any], built: set[str]) -> ComposeService:
+def _read_service(project: Project, path: str, name: str, service: dict[str, Any], built: set[str]) -> ComposeService:
     build = service.get("build")
     build = {"context": build} if isinstance(build, str) else build if isinstance(build, dict) else {}
-    context = str(build.get("context", ".")).strip("./")
+    context = posixpath.normpath(posixpath.join(posixpath.dirname(path), str(build.get("context", "."))))
+    dockerfile = str(build["dockerfile"]).removeprefix("./") if build.get("dockerfile") else None
+    if dockerfile and context not in (".", "") and project.has(f"{context}/{dockerfile}"):
+        dockerfile = f"{context}/{dockerfile}"
+    is_built = bool(build) and context in (".", project.member)
+    if project.member:  # the files of other members are left out
+        is_built = is_built and (context == project.member or bool(dockerfile and project.has(dockerfile)))
     health = service.get("healthcheck")
-    test = health.get("test", "") if isinstance(health, dict) else ""
+    health = health if isinstance(health, dict) else {}
+    test = health.get("test", "")
     return ComposeService(
         path,
         name,
-        bool(build and not context) or _is_own(str(service.get("image")), built),
+        is_built or (not project.member and _is_own(str(service.get("image")), built)),
         service.get("command"),
         service.get("entrypoint"),
         tuple(_read_ports(service)),
         " ".join(map(str, test)) if isinstance(test, list) else str(test),
         _read_environment(service.get("environment")),
         tuple(_read_volumes(service.get("volumes"))),
-        str(build["dockerfile"]).removeprefix("./") if build.get("dockerfile") else None,
+        dockerfile,
         str(build["target"]) if build.get("target") else None,
+        str(health.get("start_period") or ""),
+        str(service.get("stop_signal") or ""),
+        str(service.get("stop_grace_period") or ""),
     )
 
 

@@ -27,6 +27,16 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class NodeStage:
+    """A stage that builds assets: its folder, what it copies (source, destination), and its commands."""
+
+    name: str
+    folder: str
+    copied: tuple[tuple[str, str], ...]
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Image:
     """What an old Dockerfile says of its last stage for production, and of the stages before."""
 
@@ -48,6 +58,9 @@ class Image:
     foreign_packages: tuple[str, ...]
     has_node: bool
     commands: tuple[str, ...]
+    stop_signal: str = ""
+    node_stages: tuple[NodeStage, ...] = ()
+    from_stages: tuple[tuple[str, str, str], ...] = ()  # the stage, the source and the destination of COPY --from
 
     @property
     def has_known_base(self) -> bool:
@@ -142,8 +155,62 @@ def read_dockerfile(project: Project, path: str, target: str | None = None) -> I
         or any(
             re.search(r"\b(npm|yarn|pnpm|bun)\s+(ci|install|run|build)", v) for s in stages for _, v in s.instructions
         ),
-        tuple(value for stage in stages for name, value in stage.instructions if name == "RUN"),
+        tuple(
+            value
+            for stage in stages
+            if stage in chain or not DEVELOPMENT.search(stage.name.lower())
+            for name, value in stage.instructions
+            if name == "RUN"
+        ),
+        expand(last("STOPSIGNAL").strip(), variables),
+        tuple(
+            _read_node_stage(stage, position)
+            for position, stage in enumerate(stages)
+            if re.search(r"(^|/)(node|bun)\b", _find_base(stages, stage))
+        ),
+        tuple(
+            found
+            for stage in stages
+            if not OTHER_LANGUAGE.search(_find_base(stages, stage))
+            for found in _read_from_stages(stage, variables)
+        ),
     )
+
+
+def _read_folder(instructions: Iterable[tuple[str, str]], variables: dict[str, str]) -> str:
+    """Return the folder that the last WORKDIR sets."""
+    folder = "/"
+    for name, value in instructions:
+        if name == "WORKDIR":
+            value = expand(value.strip().strip("\"'"), variables)
+            folder = value if value.startswith("/") else f"{folder.rstrip('/')}/{value}"
+    return folder
+
+
+def _read_node_stage(stage: Stage, position: int) -> NodeStage:
+    variables: dict[str, str] = {}
+    for name, value in stage.instructions:
+        if name in ("ENV", "ARG"):
+            variables |= _read_variables(name, value, variables)
+    return NodeStage(
+        stage.name or str(position),
+        _read_folder(stage.instructions, variables),
+        tuple(_read_copies(stage.instructions, variables)),
+        tuple(value for name, value in stage.instructions if name == "RUN"),
+    )
+
+
+def _read_from_stages(stage: Stage, variables: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield what COPY takes of other stages: the stage, the source, and the absolute destination."""
+    folder = _read_folder(stage.instructions, variables)
+    for name, value in stage.instructions:
+        match = re.search(r"--from=(\S+)", value) if name == "COPY" else None
+        if match:
+            value = expand(value, variables)
+            words = _read_list(" ".join(word for word in value.split() if not word.startswith("--")))
+            for source in words[:-1]:
+                place = words[-1] if words[-1].startswith("/") else f"{folder.rstrip('/')}/{words[-1]}"
+                yield match[1], source, place
 
 
 def _read_stages(text: str) -> Iterator[Stage]:

@@ -1,18 +1,23 @@
 """Everything that the detection reads, gathered once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .compose import ComposeService, read_services
 from .dockerfile import Image, find_dockerfiles, read_dockerfile
+from .installs import Installs, read_installs
 from .procfile import read_procfile
 from .project import Project
 from .source import Source, read_source
+from .wheels import find_package
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The project, and what its files say of how it is built and started."""
+    """The project, and what its files say of how it is built and started.
+
+    `can_install` is True if a wheel of the project can be built.
+    """
 
     project: Project
     image: Image | None
@@ -20,6 +25,8 @@ class Evidence:
     services: tuple[ComposeService, ...]
     procfile: Mapping[str, str]
     source: Source
+    installs: Installs = field(default_factory=Installs)
+    can_install: bool = False
 
     @property
     def built(self) -> tuple[ComposeService, ...]:
@@ -43,4 +50,8 @@ def gather(project: Project) -> Evidence:
             if image:
                 break
     others = tuple(path for path in dockerfiles if image and path != image.path)
-    return Evidence(project, image, others, services, read_procfile(project), read_source(project))
+    installs = read_installs(project, image.commands, image.variables) if image else Installs()
+    source = read_source(project)
+    return Evidence(
+        project, image, others, services, read_procfile(project), source, installs, bool(find_package(project))
+    )

@@ -1,12 +1,19 @@
 """What answers the health check: a path, or a heartbeat file."""
 
+import ast
 import re
 from dataclasses import dataclass
 
 from .evidence import Evidence
+from .results import Result
+from .settings import Settings, read_default, read_name
 from .source import HEALTH, HEALTH_NAMES
 
-ACCEPTED = re.compile(r"/[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?")
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+
+# What the template accepts: a path, and a query if there is one.
+ACCEPTED = re.compile(r"/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?)?(\?[A-Za-z0-9._~=&%/:,+-]+)?")
+LONGEST = 100
 URL = re.compile(
     r"(?:https?://)?(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|\$\{?HOST\w*\}?)(?::[\w${}:-]+?)?(/[^\s\"'|)\\;]*)"
 )
@@ -30,13 +37,14 @@ def find_health(evidence: Evidence) -> Health:
     for text, where in checks:
         match = URL.search(text) or _read_probe(evidence, text)
         # A script may put a prefix of its own into the address.
-        path = re.sub(r"\{[^{}]*\}", "", match[1]).partition("?")[0] if match else ""
-        if ACCEPTED.fullmatch(path) and len(path) <= 60:
-            return Health(path, f"the health check in {where}")
+        path = re.sub(r"\{[^{}]*\}", "", match[1]) if match else ""
+        for found in (path, path.partition("?")[0]):
+            if ACCEPTED.fullmatch(found) and len(found) <= LONGEST:
+                return Health(found, f"the health check in {where}")
         refused = refused or (
             f"the health check in {where} asks for {path}, which the template does not accept; " if path else ""
         )
-    routes = {path: file for path, file in evidence.source.routes if ACCEPTED.fullmatch(path) and len(path) <= 60}
+    routes = {path: file for path, file in evidence.source.routes if ACCEPTED.fullmatch(path) and len(path) <= LONGEST}
     named = [path for path in routes if HEALTH.fullmatch(path.rstrip("/").rsplit("/", 1)[-1])]
     if named:
         best = min(named, key=_rank)
@@ -75,6 +83,69 @@ def _read_probe(evidence: Evidence, text: str) -> re.Match[str] | None:
 def _rank(path: str) -> tuple[int, int, str]:
     name = path.strip("/").rsplit("/", 1)[-1].strip("_").lower()
     return HEALTH_NAMES.index(name) if name in HEALTH_NAMES else len(HEALTH_NAMES), path.count("/"), path
+
+
+def find_host(settings: Settings) -> Result:
+    """Find health_host and health_https: what Django asks of the requests that it answers."""
+    result = Result()
+    found = settings.find("ALLOWED_HOSTS")
+    if found:
+        hosts = _hosts(found[1])
+        where = found[0]
+        if hosts is None:
+            result.do_by_hand(
+                "allowed-hosts",
+                f"ALLOWED_HOSTS in {where} comes from the environment: include localhost, the Host header of the health"
+                " check, or pass --data health_host=HOST.",
+            )
+        elif hosts and not {"*", "localhost", "127.0.0.1", ".localhost"} & set(hosts):
+            literal = [host.lstrip(".") for host in hosts if HOST.fullmatch(host.lstrip("."))]
+            if literal:
+                result.answer("health_host", literal[0], f"the first one of ALLOWED_HOSTS in {where}")
+    redirects = settings.find("SECURE_SSL_REDIRECT")
+    if redirects and _is_true(redirects[1]) and not settings.find("SECURE_REDIRECT_EXEMPT"):
+        header = settings.find("SECURE_PROXY_SSL_HEADER")
+        if header and "X_FORWARDED_PROTO" in ast.unparse(header[1]):
+            result.answer("health_https", "true", f"SECURE_SSL_REDIRECT and SECURE_PROXY_SSL_HEADER in {redirects[0]}")
+        else:
+            result.do_by_hand(
+                "https-redirect",
+                "SECURE_SSL_REDIRECT answers the health check with a redirect: set SECURE_PROXY_SSL_HEADER and pass"
+                " --data health_https=true, or except its path (SECURE_REDIRECT_EXEMPT).",
+            )
+    return result
+
+
+def _hosts(node: ast.expr) -> list[str] | None:
+    """Return the literal hosts of ALLOWED_HOSTS; None if they come from the environment without a default."""
+    reads = [call for call in ast.walk(node) if read_name(call)]
+    if reads:
+        default = next((read_default(call) for call in reads if isinstance(call, ast.Call)), None)
+        texts = _strings(default) if default is not None else []
+        hosts = [host.strip() for text in texts for host in text.split(",") if host.strip()]
+        return hosts or None
+    hosts = _strings(node)
+    return hosts if hosts or isinstance(node, ast.List | ast.Tuple) else None
+
+
+def _strings(node: ast.expr) -> list[str]:
+    return [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant) and isinstance(inner.value, str)]
+
+
+def _is_true(node: ast.expr) -> bool:
+    """Return whether a setting is true in production, unless the environment says otherwise."""
+    if isinstance(node, ast.Call) and read_name(node):
+        default = read_default(node)
+        return default is not None and _is_true(default)
+    if isinstance(node, ast.Compare):  # os.environ.get("X", "True") == "True"
+        inner = [value for value in (node.left, *node.comparators) if isinstance(value, ast.expr)]
+        reads = [call for call in ast.walk(node) if isinstance(call, ast.Call) and read_name(call)]
+        default = read_default(reads[0]) if reads else None
+        values = [value.value for value in inner if isinstance(value, ast.Constant)]
+        return isinstance(default, ast.Constant) and default.value in values
+    if isinstance(node, ast.Constant):
+        return node.value is True or str(node.value).lower() in ("true", "1", "yes", "on")
+    return ast.unparse(node) == "not DEBUG"
 
 
 def find_heartbeat(evidence: Evidence) -> tuple[str, str]:

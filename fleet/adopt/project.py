@@ -32,12 +32,17 @@ LARGEST = 1_000_000
 class Project:
     """A folder, the paths of its files relative to it, and the top of its git repository, if it is in one.
 
-    The paths have slashes and are sorted. Files that git ignores are left out.
+    The paths have slashes and are sorted. Files that git ignores are left out. In a uv workspace the
+    folder is that of the workspace, `member` the folder of the service ("" if it is the workspace's
+    root), `member_name` its name, and `packages` are the folders of the members that are installed as wheels.
     """
 
     folder: Path
     files: tuple[str, ...]
     repository: Path | None
+    member: str = ""
+    member_name: str = ""
+    packages: tuple[str, ...] = ()
 
     def has(self, path: str) -> bool:
         return path in self._known
@@ -77,12 +82,36 @@ class Project:
     @functools.cached_property
     def sources(self) -> tuple[str, ...]:
         """The Python files that may belong to the service: not tests, documentation or tools."""
-        return tuple(path for path in self.files if path.endswith(".py") and is_run(path))
+        others = tuple(f"{folder}/" for folder in self.packages if folder != self.member)
+        return tuple(
+            path
+            for path in self.files
+            if path.endswith(".py")
+            and path.startswith(f"{self.member}/" if self.member else "")
+            and (self.member or not path.startswith(others))
+            and is_run(path.removeprefix(self.own("")))
+        )
+
+    def own(self, name: str) -> str:
+        """Return the path of a file of the service by its path in the service's folder."""
+        return f"{self.member}/{name}" if self.member else name
+
+    def find_named(self, name: str, depth: int = 3) -> list[str]:
+        """Return the files of a name that may belong to the service, those at the top first."""
+        found = [
+            path
+            for path in self.files
+            if (path == name or path.endswith(f"/{name}"))
+            and path.startswith(f"{self.member}/" if self.member else "")
+            and path.removeprefix(self.own("")).count("/") <= depth
+            and not any(folder in NOT_RUN for folder in path.removeprefix(self.own("")).split("/")[:-1])
+        ]
+        return sorted(found, key=lambda path: (path.count("/"), path))
 
     @functools.cached_property
     def pyproject(self) -> dict[str, Any]:
-        """The content of pyproject.toml; raise FleetError if it is not TOML."""
-        return self.read_toml("pyproject.toml")
+        """The content of the service's pyproject.toml; raise FleetError if it is not TOML."""
+        return self.read_toml(self.own("pyproject.toml"))
 
     def read_toml(self, path: str) -> dict[str, Any]:
         """Return the content of a TOML file, nothing if it is missing; raise FleetError if it is not TOML."""
@@ -101,6 +130,27 @@ class Project:
         for key in keys:
             found = found.get(key) if isinstance(found, dict) else None
         return found if isinstance(found, dict) else {}
+
+    @functools.cached_property
+    def extras(self) -> list[str]:
+        """The names of the project's extras."""
+        return [
+            *map(str, self.table("project", "optional-dependencies")),
+            *map(str, self.table("tool", "poetry", "extras")),
+        ]
+
+    @functools.cached_property
+    def groups(self) -> list[str]:
+        """The names of the project's dependency groups."""
+        return [*map(str, self.table("dependency-groups")), *map(str, self.table("tool", "poetry", "group"))]
+
+    @functools.cached_property
+    def default_groups(self) -> list[str]:
+        """The dependency groups that uv and Poetry install unless they are told otherwise."""
+        named = self.table("tool", "uv").get("default-groups")
+        found = [str(name) for name in named] if isinstance(named, list) else []
+        poetry = self.table("tool", "poetry", "group")
+        return found + [str(name) for name, group in poetry.items() if not group.get("optional")]
 
     def module(self, path: str) -> tuple[str, str]:
         """Return the folder that must be on Python's path to import a file, and the name of its module.
@@ -124,7 +174,11 @@ class Project:
     @functools.cached_property
     def roots(self) -> tuple[str, ...]:
         """The folders that must be on Python's path: "" and src, which are, then those of Django projects."""
-        found = [str(PurePosixPath(file).parent) for file in self.sources if file.endswith("/manage.py")]
+        members = dict.fromkeys([*([self.member] if self.member else []), *self.packages])
+        found = [
+            root for folder in members for root in (f"{folder}/src", folder) if root == folder or root in self.folders
+        ]
+        found += [str(PurePosixPath(file).parent) for file in self.sources if file.endswith("/manage.py")]
         for file in self.sources:
             if file.rsplit("/", 1)[-1] in ("manage.py", "wsgi.py", "asgi.py"):
                 match = re.search(r"DJANGO_SETTINGS_MODULE['\"],\s*['\"](\w+)\.(\w+)", self.read(file))
@@ -136,6 +190,11 @@ class Project:
                         if path.endswith((f"{inner}.py", f"{inner}/__init__.py"))
                     ]
         return "", "src", *dict.fromkeys(root for root in found if root not in ("", "src", "."))
+
+    @functools.cached_property
+    def package_roots(self) -> frozenset[str]:
+        """The folders of Python's path whose modules are installed as wheels."""
+        return frozenset(root for folder in self.packages for root in (folder, f"{folder}/src"))
 
     def find_module(self, name: str) -> tuple[str, str] | None:
         """Return the folder for Python's path and the file of a module, or None if the project has no such module."""

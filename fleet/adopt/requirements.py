@@ -1,36 +1,29 @@
-"""The file with the requirements, and the distributions that it names."""
+"""The lock or the files with the requirements, and the distributions that they name."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from ..errors import FleetError
+from .installs import Installs
+from .locks import ACCEPTED, EXPORTS, find_locks, read_lock
 from .project import Project
 
-# The locks that the template can install as they are. Add the name of a lock here once the question
-# requirements_file accepts it: it is proposed then, and no export is asked for.
-ACCEPTED_LOCKS: frozenset[str] = frozenset()
-# The lock files by their names, the likeliest first, and the command that exports each.
-EXPORTS = {
-    "uv.lock": "uv export --frozen --no-dev --no-emit-project --output-file {output}",
-    "poetry.lock": "poetry export --only main --output {output}",
-    "pylock.toml": "uv pip compile --universal --generate-hashes pyproject.toml --output-file {output}",
-    "pdm.lock": "pdm export --prod --output {output}",
-    "Pipfile.lock": "pipenv requirements --hash > {output}",
-}
-NOTES = {"poetry.lock": " (with the plugin poetry-plugin-export)"}
 DEVELOPMENT = re.compile(
     r"(^|[^a-z])(dev|devel|develop|development|test|tests|testing|docs?|lint|ci|local|build|typing|mypy|optional"
     r"|extras?|constraints?|style|format|release|packaging|benchmark)([^a-z]|$)"
 )
+DEVELOPMENT_PART = re.compile(r"(dev|devel|develop|development|tests?|testing|docs?|lint|ci|typing|mypy)")
 PRODUCTION = re.compile(r"(^|[^a-z])(prod|production|deploy|docker|server|heroku)([^a-z]|$)")
-INCLUDE = re.compile(r"^\s*(?:-r|--requirement)[\s=]+([^\s\x00]+)", re.MULTILINE)
+INCLUDE = re.compile(r"^\s*(?:-r|--requirement)[\s=]*([^\s\x00]+)", re.MULTILINE)
+CONSTRAINT = re.compile(r"^\s*(?:-c|--constraint)[\s=]*([^\s\x00]+)", re.MULTILINE)
+FOLDER = re.compile(
+    r"^\s*(?:(?:-e|--editable)[\s=]+)?(?:file:)?(\.{1,2}(?:/[\w./-]*)?)(?:\[[\w,-]+\])?\s*(?:;.*)?$", re.MULTILINE
+)
 SERVERS = {"gunicorn", "uvicorn", "hypercorn", "daphne", "granian", "waitress", "uwsgi"}
 # What a distribution brings, by its name and extra.
 BROUGHT = {
@@ -46,10 +39,12 @@ BROUGHT = {
 
 @dataclass(frozen=True)
 class Requirements:
-    """The proposed file, why, and the distributions by their normalized names, with their specifiers.
+    """The proposed files or lock, why, and the distributions by their normalized names, with their specifiers.
 
-    `is_locked` is True if the distributions include those that others need. `refusal` is the error
-    that prevents an adoption until the file exists; `needs_git` is True if git installs some.
+    `file` is the answer: paths separated by spaces. `is_locked` is True if the distributions include
+    those that others need. `refusal` is the error that prevents an adoption until the file exists;
+    `needs_git` is True if git installs some. `folders` are the folders of the project that are
+    installed, "." being the project itself.
     """
 
     file: str
@@ -60,24 +55,38 @@ class Requirements:
     refusal: FleetError | None = None
     notes: tuple[str, ...] = ()
     needs_git: bool = False
+    includes: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
-def find_requirements(project: Project, installed: tuple[str, ...], chosen: str | None = None) -> Requirements:
+def find_requirements(
+    project: Project, installs: Installs | None = None, given: Mapping[str, str] | None = None
+) -> Requirements:
     """Find the requirements; raise FleetError if there are none, or if several files have the same rank.
 
-    `installed` are the files that the old Dockerfile installs; `chosen` is the user's answer.
+    `installs` is what the old Dockerfile installs; `given` are the user's answers.
     """
     _ = project.pyproject  # a broken one is an error in any case
-    lock, lock_folder = _find_lock(project)
+    installs, given = installs or Installs(), given or {}
+    chosen = split_paths(given.get("requirements_file", ""))
+    locks = find_locks(project)
+    export = next((name for name in EXPORTS if project.has(name)), None)
     if chosen:
-        if not (project.folder / chosen).is_file():
-            raise FleetError("no-requirements", f"there is no file {chosen}", "name another as requirements_file")
-        return _read(project, chosen, "given with --data", lock)
-    if lock in ACCEPTED_LOCKS:
-        return Requirements(
-            lock, f"the lock of the project, {lock}", _read_lock(project, lock, lock_folder), True, lock
-        )
-    ranked = rank_files(project, installed)
+        return _read_chosen(project, chosen, installs, given, locks)
+    named = [lock for lock in installs.locks if lock in locks]
+    if named:
+        return _read_accepted(project, named[0], "the old Dockerfile installs it", installs, given)
+    if not installs.files and locks:
+        if len(locks) > 1:
+            choices = " or ".join(f"--data requirements_file={path}" for path in locks)
+            raise FleetError("ambiguous", f"there are several locks, {' and '.join(locks)}", f"pass {choices}")
+        return _read_accepted(project, locks[0], "the lock of the project", installs, given)
+    if installs.files:
+        return _read(project, installs.files, "the old Dockerfile installs it", next(iter(locks), export))
+    ranked = rank_files(project)
     if ranked:
         best = [path for path, rank, _ in ranked if rank == ranked[0][1]]
         if len(best) > 1:
@@ -85,13 +94,59 @@ def find_requirements(project: Project, installed: tuple[str, ...], chosen: str 
             raise FleetError(
                 "ambiguous", f"several requirements files are equally likely: {', '.join(best)}", f"pass {choices}"
             )
-        return _read(project, ranked[0][0], ranked[0][2], lock)
-    if lock:
-        return _from_lock(project, lock, lock_folder)
+        return _read(project, (ranked[0][0],), ranked[0][2], export)
+    if export:
+        return _from_lock(project, export)
     return _from_metadata(project)
 
 
-def rank_files(project: Project, installed: tuple[str, ...]) -> list[tuple[str, int, str]]:
+def split_paths(text: str) -> tuple[str, ...]:
+    """Return the paths of an answer that lists some."""
+    return tuple(path for path in re.split(r"[\s,]+", text) if path)
+
+
+def _read_chosen(
+    project: Project, chosen: tuple[str, ...], installs: Installs, given: Mapping[str, str], locks: list[str]
+) -> Requirements:
+    """Read the files that the user names; raise FleetError if one is missing."""
+    for path in chosen:
+        if not (project.folder / path).is_file():
+            raise FleetError("no-requirements", f"there is no file {path}", "name another as requirements_file")
+    name = chosen[0].rsplit("/", 1)[-1]
+    if len(chosen) == 1 and ACCEPTED.fullmatch(name):
+        return _read_accepted(project, chosen[0], "given with --data", installs, given)
+    return _read(project, chosen, "given with --data", locks[0] if locks else None)
+
+
+def _read_accepted(
+    project: Project, path: str, reason: str, installs: Installs, given: Mapping[str, str]
+) -> Requirements:
+    """Return the proposal for a lock that the template installs as it is."""
+    extras, groups = find_parts(project, installs)
+    extras = split_paths(given["extras"]) if "extras" in given else extras
+    groups = split_paths(given["groups"]) if "groups" in given else groups
+    lock = read_lock(project, path, extras, groups)
+    refusal, notes, unknown = None, [], []
+    if path.endswith("poetry.lock") and lock.from_git:
+        refusal = FleetError(
+            "lock-without-hashes",
+            f"{path} has packages of git, which have no hash: {', '.join(lock.from_git)}",
+            "publish them to an index, or move the project to uv.lock",
+        )
+    if lock.files:
+        notes.append(f"{path} has packages of single files, which the build does not have: {', '.join(lock.files)}.")
+    if path.endswith("uv.lock") and (lock.from_git or len(lock.indexes) > 1):
+        what = [*([f"packages of git ({', '.join(lock.from_git)})"] if lock.from_git else [])]
+        what += [f"packages of {index}" for index in lock.indexes[1:]]
+        unknown.append(f"a mirror for {' and '.join(what)} in {path}: INDEX_URL stands for the first index only")
+    folders = tuple(folder for folder in dict.fromkeys(lock.folders.values()) if folder not in ("", "."))
+    return Requirements(
+        path, reason, lock.distributions, True, path, refusal, tuple(notes), bool(lock.from_git), (),
+        extras, groups, folders, tuple(unknown),
+    )  # fmt: skip
+
+
+def rank_files(project: Project) -> list[tuple[str, int, str]]:
     """Return the requirements files, the likeliest first: path, rank and reason."""
     found = []
     for path in project.files:
@@ -101,14 +156,9 @@ def rank_files(project: Project, installed: tuple[str, ...]) -> list[tuple[str, 
         is_named = re.fullmatch(r"([\w.-]*[._-])?(requirements|reqs)([._-][\w.-]*)?\.txt", name)
         if (is_named or (folders and name.endswith(".txt"))) and not DEVELOPMENT.search(path.lower()):
             found.append(path)
-    for path in installed:
-        if project.has(path) and path not in found:
-            found.append(path)
     included = {inner for path in found for inner in _includes(project, path)}
 
     def rank(path: str) -> tuple[int, str]:
-        if path in installed:
-            return 0, "the old Dockerfile installs it"
         if PRODUCTION.search(path.lower()) and path not in included:
             return (
                 2 if "requirements.txt" in found and "requirements.txt" not in included else 1,
@@ -121,28 +171,56 @@ def rank_files(project: Project, installed: tuple[str, ...]) -> list[tuple[str, 
     return sorted(((path, *rank(path)) for path in found), key=lambda item: (item[1], item[0]))
 
 
-def _includes(project: Project, path: str) -> Iterator[str]:
-    for inner in INCLUDE.findall(project.read(path)):
+def _includes(project: Project, path: str, pattern: re.Pattern[str] = INCLUDE) -> Iterator[str]:
+    for inner in pattern.findall(project.read(path)):
         joined = (project.folder / path).parent.joinpath(inner).resolve()
         if joined.is_relative_to(project.folder):
             yield joined.relative_to(project.folder).as_posix()
 
 
-def _read(project: Project, path: str, reason: str, lock: str | None) -> Requirements:
-    text = re.sub(r"^\s*#.*$", "", whole := project.read(path), flags=re.MULTILINE)
-    distributions = dict(read_requirements(project, path))
+def find_includes(project: Project, paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the files that requirements files include, directly or not, and that must be named.
+
+    The build has the named files, and all of the folder of a file that is in one.
+    """
+    mounted = {path.rpartition("/")[0] for path in paths} - {""}
+    found: list[str] = []
+    waiting, seen = list(paths), set(paths)
+    while waiting:
+        path = waiting.pop(0)
+        for inner in (*_includes(project, path), *_includes(project, path, CONSTRAINT)):
+            if inner in seen or not project.has(inner):
+                continue
+            seen.add(inner)
+            waiting.append(inner)
+            if not any(inner.startswith(f"{folder}/") for folder in mounted):
+                found.append(inner)
+    return tuple(found)
+
+
+def _read(project: Project, paths: tuple[str, ...], reason: str, lock: str | None) -> Requirements:
+    everything = (*paths, *find_includes(project, paths))
+    whole = "\n".join(project.read(path) for path in everything)
+    text = re.sub(r"(^|\s)#.*$", "", whole, flags=re.MULTILINE)
+    distributions = {name: value for path in paths for name, value in read_requirements(project, path)}
     is_locked = "--hash=" in text or bool(re.search(r"# +via\b|autogenerated by", whole))
     notes = []
-    if lock:
-        notes.append(f"{path} must be the export of {lock}: export it again after each change of the lock.")
+    listed = " ".join(paths)
+    if lock and len(paths) == 1:
+        notes.append(f"{listed} must be the export of {lock}: export it again after each change of the lock.")
     if not distributions:
-        notes.append(f"{path} names no package.")
-    if re.search(r"^(-e|--editable)\s|^\.(\[|\s|$)|@ file:", text, re.MULTILINE):
+        notes.append(f"{listed} names no package.")
+    folders = [(match[1].strip("/").removeprefix("./") or ".") for match in FOLDER.finditer(text)]
+    if folders or re.search(r"@ file:|^\s*(-e|--editable)\s+(?!git|https?:)", text, re.MULTILINE):
         notes.append(
-            f"{path} installs a folder of the project (-e or .), which the build does not have: remove the line."
+            f"{listed} installs a folder of the project (-e or .), which the build does not have: remove the line."
         )
-    needs_git = bool(re.search(r"\bgit\+(https|ssh)", text))
-    return Requirements(path, reason, distributions, is_locked, lock, None, tuple(notes), needs_git)
+    needs_git = bool(re.search(r"\bgit\+(https|ssh|http|file)", text))
+    local = tuple(folder for folder in dict.fromkeys(folders) if folder == "." or folder in project.folders)
+    return Requirements(
+        listed, reason, distributions, is_locked, lock, None, tuple(notes), needs_git,
+        find_includes(project, paths), (), (), local,
+    )  # fmt: skip
 
 
 def read_requirements(project: Project, path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
@@ -172,37 +250,12 @@ def parse_requirement(line: str) -> Iterator[tuple[str, str]]:
         yield from ((brought, "") for brought in BROUGHT.get((name, extra), ()))
 
 
-def _find_lock(project: Project) -> tuple[str | None, Path]:
-    """Return the name of the project's lock and its folder: a member of a workspace has it further up."""
-    for name in EXPORTS:
-        if project.has(name):
-            return name, project.folder
-    top = project.repository
-    folder = project.folder
-    while top and folder != top.resolve() and folder.parent != folder and project.has("pyproject.toml"):
-        folder = folder.parent
-        if (folder / "uv.lock").is_file():
-            return "uv.lock", folder
-    return None, project.folder
-
-
-def _from_lock(project: Project, lock: str, folder: Path) -> Requirements:
+def _from_lock(project: Project, lock: str) -> Requirements:
     """Return the proposal for a project whose lock must be exported first."""
-    command = EXPORTS[lock].format(output="requirements.txt")
-    if lock == "uv.lock":
-        options = [f"{option} {name}" for name, option in find_server_parts(project).items()]
-        command = command.replace("--no-dev", " ".join(["--no-dev", *options]))
-    if lock == "uv.lock" and folder != project.folder:
-        name = project.table("project").get("name", project.folder.name)
-        command = command.replace("--no-emit-project", f"--package {name} --no-emit-workspace")
-    elif lock == "uv.lock" and project.table("tool", "uv", "workspace"):
-        command = command.replace("--no-emit-project", "--no-emit-workspace")
-    hint = f"run `{command}`{NOTES.get(lock, '')}, commit requirements.txt, and run this again"
-    if lock == "pylock.toml" and not project.table("project"):
-        hint = "list what it contains in requirements.txt, and run this again"
+    hint = f"run `{EXPORTS[lock]}`, commit requirements.txt, and run this again"
     refusal = FleetError("lock-not-exported", f"the template cannot install {lock}", hint)
     reason = f"the export of {lock}, to be made first"
-    return Requirements("requirements.txt", reason, _read_lock(project, lock, folder), True, lock, refusal)
+    return Requirements("requirements.txt", reason, read_lock(project, lock).distributions, True, lock, refusal)
 
 
 def _from_metadata(project: Project) -> Requirements:
@@ -214,26 +267,28 @@ def _from_metadata(project: Project) -> Requirements:
     parts = find_server_parts(project)
     for name, option in parts.items():
         keys = ("project", "optional-dependencies") if option == "--extra" else ("dependency-groups",)
-        for line in project.table(*keys)[name]:
+        for line in project.table(*keys).get(name, ()):
             distributions |= dict(parse_requirement(str(line)))
     options = "".join(f" {option} {name}" for name, option in parts.items())
     poetry = project.table("tool", "poetry", "dependencies")
     distributions |= {canonicalize_name(str(name)): "" for name in poetry if str(name).lower() != "python"}
     for file in ("pyproject.toml", "setup.cfg", "setup.py"):
         if project.has(file) and (file != "pyproject.toml" or distributions or project.table("project")):
-            command = f"uv pip compile --universal --generate-hashes{options} {file} --output-file requirements.txt"
+            lock, command = "uv.lock", "uv lock"
             if poetry:
-                command = "poetry lock && poetry export --only main --output requirements.txt"
-            hint = f"run `{command}`, commit requirements.txt, and run this again"
-            refusal = FleetError("no-lock", f"{file} has no lock file beside it", hint)
-            return Requirements(
-                "requirements.txt", f"the lock of {file}, to be made first", distributions, False, None, refusal
+                lock, command = "poetry.lock", "poetry lock"
+            elif file != "pyproject.toml":
+                lock = "requirements.txt"
+                command = f"uv pip compile --universal --generate-hashes{options} {file} --output-file {lock}"
+            refusal = FleetError(
+                "no-lock", f"{file} has no lock file beside it", f"run `{command}`, commit {lock}, and run this again"
             )
+            return Requirements(lock, f"the lock of {file}, to be made first", distributions, False, None, refusal)
     if project.has("Pipfile"):
         raise FleetError(
             "no-lock",
             "Pipfile has no lock file beside it",
-            f"run `pipenv lock && {EXPORTS['Pipfile.lock'].format(output='requirements.txt')}`, and run this again",
+            f"run `pipenv lock && {EXPORTS['Pipfile.lock']}`, and run this again",
         )
     raise FleetError(
         "no-requirements",
@@ -242,59 +297,22 @@ def _from_metadata(project: Project) -> Requirements:
     )
 
 
-def _read_lock(project: Project, lock: str, folder: Path) -> dict[str, str]:
-    """Return the distributions of a lock with their versions, those of development included."""
-    path = folder / lock
-    if lock == "Pipfile.lock":
-        try:
-            content: Any = json.loads(path.read_text(encoding="utf-8"))
-            return {
-                canonicalize_name(name): str(value.get("version", "")) for name, value in content["default"].items()
-            }
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise FleetError("lock-unreadable", f"{lock} cannot be read", "run pipenv lock") from error
-    relative = PurePosixPath("../" * len(project.folder.relative_to(folder).parts)) / lock
-    content = project.read_toml(str(relative) if folder != project.folder else lock)
-    listed = content.get("package") or content.get("packages") or []
-    packages: dict[str, Mapping[str, Any]] = {
-        canonicalize_name(str(package["name"])): package
-        for package in listed
-        if isinstance(package, dict) and "name" in package
-    }
-    own = canonicalize_name(str(project.table("project").get("name", "")))
-    if lock == "uv.lock" and own in packages:
-        names = _reach(packages, own, find_server_parts(project))
-    else:
-        names = {name for name, package in packages.items() if _is_main(package)}
-    return {name: f"=={packages[name]['version']}" if packages[name].get("version") else "" for name in sorted(names)}
-
-
-def _is_main(package: Mapping[str, Any]) -> bool:
-    """Return whether a package of poetry.lock or pdm.lock is not for development only."""
-    groups = package.get("groups")
-    return package.get("category", "main") == "main" and (
-        not isinstance(groups, list) or bool({"main", "default"} & set(groups))
+def find_parts(project: Project, installs: Installs) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the extras and dependency groups to install: those of the old Dockerfile, and those that name a server."""
+    extras, groups = project.extras, project.groups
+    servers = find_server_parts(project)
+    wanted_extras = [name for name in extras if installs.all_extras or name in installs.extras]
+    wanted_extras += [name for name, option in servers.items() if option == "--extra"]
+    wanted_groups = [name for name in groups if name in installs.groups]
+    if installs.all_groups:
+        wanted_groups += groups
+    if installs.default_groups:
+        wanted_groups += [name for name in project.default_groups if name in groups]
+    wanted_groups += [name for name, option in servers.items() if option == "--group"]
+    return (
+        tuple(dict.fromkeys(name for name in wanted_extras if not DEVELOPMENT_PART.fullmatch(name.lower()))),
+        tuple(dict.fromkeys(name for name in wanted_groups if not DEVELOPMENT.search(name.lower()))),
     )
-
-
-def _reach(packages: Mapping[str, Mapping[str, Any]], own: str, parts: Mapping[str, str]) -> set[str]:
-    """Return the packages of uv.lock that the project needs, with some of its extras and dependency groups."""
-    seen: set[tuple[str, str]] = set()
-    waiting = [(own, ""), *((own, part) for part in parts)]
-    while waiting:
-        name, extra = waiting.pop()
-        if (name, extra) in seen or name not in packages:
-            continue
-        seen.add((name, extra))
-        package = packages[name]
-        needed = package.get("dependencies", [])
-        if extra:
-            tables = (package.get(table, {}) for table in ("optional-dependencies", "dev-dependencies"))
-            needed = [dependency for table in tables for dependency in table.get(extra, [])]
-        for dependency in needed:
-            inner = canonicalize_name(str(dependency.get("name", "")))
-            waiting += [(inner, ""), *((inner, str(more)) for more in dependency.get("extra", []))]
-    return {name for name, _ in seen if name != own}
 
 
 def find_server_parts(project: Project) -> dict[str, str]:
@@ -303,10 +321,16 @@ def find_server_parts(project: Project) -> dict[str, str]:
     The keys are their names, and the values the option by which uv takes them.
     """
     found = {}
-    for option, table in (
+    tables: list[tuple[str, Mapping[str, Any]]] = [
         ("--extra", project.table("project", "optional-dependencies")),
+        ("--extra", project.table("tool", "poetry", "extras")),
         ("--group", project.table("dependency-groups")),
-    ):
+    ]
+    tables += [
+        ("--group", {name: list(project.table("tool", "poetry", "group", name, "dependencies"))})
+        for name in project.table("tool", "poetry", "group")
+    ]
+    for option, table in tables:
         for name, listed in table.items():
             lines = [line for line in listed if isinstance(line, str)] if isinstance(listed, list) else []
             needed = {distribution for line in lines for distribution, _ in parse_requirement(line)}

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from ..errors import FleetError
+from .celery import adapt_celery, worker_words
 from .evidence import Evidence
+from .project import Project
 from .requirements import Requirements
 from .scripts import find_script, is_script, read_script
 from .servers import DEVELOPMENT_SERVERS, DISTRIBUTIONS, SERVERS, find_option, read_port, set_address
@@ -36,6 +38,7 @@ class Start:
     program: str
     module: str
     root: str
+    script: str = ""  # the console script of the project that the command is
     before: tuple[tuple[str, ...], ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
@@ -71,12 +74,12 @@ def find_start(evidence: Evidence, requirements: Requirements, port: str | None,
     if chosen is not None:
         command = parse_shell(chosen, {})
         candidate = Candidate(replace(command, words=command.words or ("",)), "given with --data")
-        return replace(_check(candidate, evidence, requirements, port), command=chosen)
+        return replace(check_command(candidate, evidence, requirements, port), command=chosen)
     before: tuple[tuple[str, ...], ...] = ()
     for candidate in find_candidates(evidence):
         before += candidate.before
         try:
-            start = _check(candidate, evidence, requirements, port)
+            start = check_command(candidate, evidence, requirements, port)
         except Rejected as rejected:
             notes.append(f"{candidate.where}: {rejected.reason}.")
             refused = refused or rejected.refusal
@@ -116,21 +119,30 @@ def find_candidates(evidence: Evidence) -> Iterator[Candidate]:
             yield from _supervised(evidence, variables, image.ports)
     for name in ("web", "app", "api", "server"):
         if name in evidence.procfile:
-            command = _read(parse_command(evidence.procfile[name], variables), evidence, variables)
+            command = follow_scripts(parse_command(evidence.procfile[name], variables), evidence, variables)
             yield Candidate(command, f"{name} in Procfile", command.before)
     for service in web:
         if service.command and not (image and (image.command or image.entrypoint)):
-            command = _read(parse_command(service.command, variables), evidence, variables)
+            command = follow_scripts(parse_command(service.command, variables), evidence, variables)
             yield Candidate(command, f"{service.name} in {service.file}", command.before, service.ports)
     if not any(name in evidence.procfile for name in ("web", "app", "api", "server")):
         for name, line in evidence.procfile.items():
             if name not in ("release", "beat"):
-                command = _read(parse_command(line, variables), evidence, variables)
+                command = follow_scripts(parse_command(line, variables), evidence, variables)
                 yield Candidate(command, f"{name} in Procfile", command.before, is_worker=True)
 
 
 def _supervised(evidence: Evidence, variables: dict[str, str], ports: tuple[str, ...]) -> Iterator[Candidate]:
-    """Yield the programs of supervisor's configuration files that may be the service: servers, then Python."""
+    """Yield the programs of supervisor that may be the service: servers, then Python."""
+    found = [candidate for _, candidate in read_supervised(evidence, variables, ports)]
+    found = [candidate for candidate in found if candidate.command.program in (*SERVERS, "uwsgi", "python")]
+    yield from sorted(found, key=lambda candidate: candidate.command.program not in SERVERS)
+
+
+def read_supervised(
+    evidence: Evidence, variables: dict[str, str], ports: tuple[str, ...] = ()
+) -> list[tuple[str, Candidate]]:
+    """Return the programs of supervisor's configuration files, with their names."""
     found = []
     for path in evidence.project.files:
         if not re.fullmatch(r"(.*/)?supervisor[\w.-]*\.(conf|ini)", path):
@@ -142,32 +154,31 @@ def _supervised(evidence: Evidence, variables: dict[str, str], ports: tuple[str,
             continue
         for section in parser.sections():
             if section.startswith("program:") and "command" in parser[section]:
-                command = _read(parse_shell(parser[section]["command"], variables), evidence, variables)
-                if command.program in (*SERVERS, "uwsgi", "python"):
-                    name = section.partition(":")[2]
-                    found.append(Candidate(command, f"{name} in {path}", command.before, ports))
-    yield from sorted(found, key=lambda candidate: candidate.command.program not in SERVERS)
+                command = follow_scripts(parse_shell(parser[section]["command"], variables), evidence, variables)
+                name = section.partition(":")[2]
+                found.append((name, Candidate(command, f"{name} in {path}", command.before, ports)))
+    return found
 
 
 def _join(entrypoint: object, command: object, evidence: Evidence, variables: dict[str, str]) -> Command:
     """Return the command of an image: the arguments of an entry point that passes them on, or else itself."""
     arguments = parse_command(command, variables)
     if not entrypoint:
-        return _read(arguments, evidence, variables)
+        return follow_scripts(arguments, evidence, variables)
     entry = parse_command(entrypoint, variables)
     if not entry.words:  # only an init program
-        return _read(arguments, evidence, variables)
+        return follow_scripts(arguments, evidence, variables)
     script = find_script(evidence.project, entry.words[0], evidence.image)
     if script:
         found = read_script(evidence.project.read(script), variables, entry.words[1:] + arguments.words)
         found = replace(found, before=arguments.before + found.before)
-        return _read(found, evidence, variables) if found.words != entry.words else found
+        return follow_scripts(found, evidence, variables) if found.words != entry.words else found
     is_init = entry.words[0].rsplit("/", 1)[-1] in ("tini", "dumb-init", "env")
     words = () if is_init else entry.words
-    return _read(replace(entry, words=words + arguments.words), evidence, variables)
+    return follow_scripts(replace(entry, words=words + arguments.words), evidence, variables)
 
 
-def _read(command: Command, evidence: Evidence, variables: dict[str, str], depth: int = 0) -> Command:
+def follow_scripts(command: Command, evidence: Evidence, variables: dict[str, str], depth: int = 0) -> Command:
     """Follow a command that is a script of the project to what the script runs."""
     if not command.words or depth > 3:
         return command
@@ -178,18 +189,18 @@ def _read(command: Command, evidence: Evidence, variables: dict[str, str], depth
     if not found.words:
         return command
     found = replace(found, before=command.before + found.before, variables=command.variables + found.variables)
-    return _read(found, evidence, variables, depth + 1)
+    return follow_scripts(found, evidence, variables, depth + 1)
 
 
-def _check(candidate: Candidate, evidence: Evidence, requirements: Requirements, port: str | None) -> Start:
+def check_command(candidate: Candidate, evidence: Evidence, requirements: Requirements, port: str | None) -> Start:
     """Make a start command of a candidate; raise Rejected if that is impossible."""
     project = evidence.project
     command = candidate.command
-    words = [_inside(word, evidence) for word in command.words]
+    words = [inside(word, evidence) for word in command.words]
     program = command.program
     if not words:
         raise Rejected("there is no command to run")
-    if program == "python" and len(words) > 2 and words[1] == "-m" and words[2] in SERVERS:
+    if program == "python" and len(words) > 2 and words[1] == "-m" and words[2] in (*SERVERS, "celery"):
         words, program = words[2:], words[2]
     if program in ("supervisord", "honcho", "circusd", "nginx", "s6-svscan", "init"):
         raise Rejected(f"{program} starts several programs, and a container of this layout has one")
@@ -199,6 +210,7 @@ def _check(candidate: Candidate, evidence: Evidence, requirements: Requirements,
     if is_script(project, words[0]) or words[0].endswith(".sh"):
         raise Rejected(f"what {words[0]} starts cannot be told")
     own = _own_script(evidence, program)
+    script = program if own and evidence.can_install else ""
     if own:
         words, program = [*own, *words[1:]], "python"
     elif program == "python":
@@ -224,6 +236,9 @@ def _check(candidate: Candidate, evidence: Evidence, requirements: Requirements,
         words = [words[0], "--chdir", root, *words[1:]]
     elif root and program == "uvicorn" and not find_option(words, ("--app-dir",)):
         words = [*words, "--app-dir", root]
+    if script and own:
+        words = [script, *words[len(own) :]]
+    words = adapt_celery(words)
     text = quote(words)
     if SHELL_SYNTAX.search(text) or re.search(r"\"[^\"]*'[^\"]*\"[^\"]*'", text):
         raise Rejected(f"`{text}` needs a shell")
@@ -231,12 +246,12 @@ def _check(candidate: Candidate, evidence: Evidence, requirements: Requirements,
     if program == "gunicorn" and (kind := find_option(words, ("-k", "--worker-class"))):
         refusal = refusal or _check_worker(kind[2], requirements)
     return Start(
-        text, _reason(candidate, words), listens, reason, program, module, root,
+        text, _reason(candidate, words), listens, reason, program, module, root, script,
         candidate.before, command.variables, (), refusal,
     )  # fmt: skip
 
 
-def _inside(word: str, evidence: Evidence) -> str:
+def inside(word: str, evidence: Evidence) -> str:
     """Return the path in the project of a word that is a path in the old image; other words as they are."""
     workdir = evidence.image.workdir.rstrip("/") if evidence.image else "/app"
     for prefix in (f"{workdir}/", "/app/", "./"):
@@ -354,7 +369,8 @@ def _find_module(evidence: Evidence, program: str, words: list[str]) -> tuple[st
     elif program == "celery" and (app := find_option(words, ("-A", "--app"))):
         name = app[2].partition(":")[0]
     found = evidence.project.find_module(name) if name else None
-    return name, found[0] if found and found[0] not in ("", "src") else ""
+    is_on_path = found is None or found[0] in ("", "src") or found[0] in evidence.project.package_roots
+    return name, "" if is_on_path or found is None else found[0]
 
 
 def _own_script(evidence: Evidence, program: str) -> list[str] | None:
@@ -365,10 +381,14 @@ def _own_script(evidence: Evidence, program: str) -> list[str] | None:
 
 def console_scripts(evidence: Evidence) -> dict[str, str]:
     """Return the console scripts of the project, MODULE:FUNCTION by name."""
-    project = evidence.project
+    return console_scripts_of(evidence.project)
+
+
+def console_scripts_of(project: Project) -> dict[str, str]:
+    """Return the console scripts of a project, MODULE:FUNCTION by name."""
     scripts = project.table("project", "scripts") | project.table("tool", "poetry", "scripts")
     found = {name: target for name, target in scripts.items() if isinstance(target, str)}
-    text = project.read("setup.cfg") + project.read("setup.py")
+    text = project.read(project.own("setup.cfg")) + project.read(project.own("setup.py"))
     if "console_scripts" in text:
         found |= dict(re.findall(r"^[\s\['\"]*([\w.-]+)\s*=\s*([\w.]+:[\w.]+)", text, re.MULTILINE))
     return found
@@ -447,10 +467,10 @@ def _from_source(evidence: Evidence, requirements: Requirements, port: str | Non
         candidate = Candidate(
             Command(tuple(words)), f"{best.framework} application {best.target} in {best.path}", ports=_ports(evidence)
         )
-        start = _check(candidate, evidence, requirements, port)
+        start = check_command(candidate, evidence, requirements, port)
         return replace(start, reason=candidate.where)
     for candidate in _programs(evidence):
-        return replace(_check(candidate, evidence, requirements, port), reason=candidate.where)
+        return replace(check_command(candidate, evidence, requirements, port), reason=candidate.where)
     raise Rejected("nothing tells how the service starts")
 
 
@@ -517,7 +537,8 @@ def _programs(evidence: Evidence) -> Iterator[Candidate]:
         targets = {name: target for name, target in targets.items() if name.lower().replace("_", "-") in own} or targets
     if len(targets) > 1:
         choices = " or ".join(
-            f'--data start_command="{quote(start_target(evidence, target))}"' for target in targets.values()
+            f'--data start_command="{name if evidence.can_install else quote(start_target(evidence, target))}"'
+            for name, target in targets.items()
         )
         raise Rejected(
             "",
@@ -526,10 +547,11 @@ def _programs(evidence: Evidence) -> Iterator[Candidate]:
             ),
         )
     for name, target in targets.items():
-        yield Candidate(Command(tuple(start_target(evidence, target))), f"console script {name}", ports=ports)
+        words = (name,) if evidence.can_install else tuple(start_target(evidence, target))
+        yield Candidate(Command(words), f"console script {name}", ports=ports)
     for module, name, _ in evidence.source.celery[:1]:
-        app = module if name in ("app", "celery") else f"{module}:{name}"
-        yield Candidate(Command(("celery", "-A", app, "worker")), f"Celery application {module}:{name}", is_worker=True)
+        words = tuple(worker_words(module, name))
+        yield Candidate(Command(words), f"Celery application {module}:{name}", is_worker=True)
     packages = [path for path in evidence.source.runnable if path.endswith("__main__.py") and path.count("/") <= 2]
     files = [path for path in evidence.source.runnable if path.count("/") == 0 and path != "manage.py"]
     preferred = ("main.py", "app.py", "bot.py", "run.py", "server.py", "worker.py", "start.py", "exporter.py")

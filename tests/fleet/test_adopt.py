@@ -143,7 +143,8 @@ def test_a_django_project_with_celery_in_a_procfile(project):
                 "manage.py": "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'blog.settings')\n"
                 "import django\n",
                 "blog/__init__.py": "",
-                "blog/settings.py": "import os\nALLOWED_HOSTS = os.environ['HOSTS'].split()\nSTATIC_ROOT = 'static'\n",
+                "blog/settings.py": "import os\nALLOWED_HOSTS = os.environ['HOSTS'].split()\nSTATIC_ROOT = 'static'\n"
+                "INSTALLED_APPS = ['django.contrib.staticfiles']\n",
                 "blog/wsgi.py": "from django.core.wsgi import get_wsgi_application\n"
                 "application = get_wsgi_application()\n",
                 "blog/celery.py": "from celery import Celery\napp = Celery('blog')\n",
@@ -165,9 +166,12 @@ def test_a_django_project_with_celery_in_a_procfile(project):
     assert found["health_path"] == "/api/ping"
     assert found["app_dir"].split() == ["blog", "manage.py", "posts", "templates"]
     assert (found["build_packages"], found["runtime_packages"]) == ("libpq-dev", "libpq5")
-    by_hand = {finding["code"]: finding["message"] for finding in result["by_hand"]}
-    assert {"migrations", "process", "build-step", "allowed-hosts"} <= set(by_hand)
-    assert "celery -A blog worker" in by_hand["process"] and "collectstatic" in by_hand["build-step"]
+    assert found["build_commands"] == "HOSTS=build python manage.py collectstatic --noinput"
+    assert found["release_command"] == "python manage.py migrate --noinput"
+    assert json.loads(found["processes"]) == [
+        {"name": "worker", "command": "celery -A blog worker --include celery_heartbeat"}
+    ]
+    assert "allowed-hosts" in {finding["code"] for finding in result["by_hand"]}
 
 
 def test_the_start_script_of_a_dockerfile_with_stages(project):
@@ -194,14 +198,14 @@ def test_the_start_script_of_a_dockerfile_with_stages(project):
     )
     found = answers(result)
     assert found["start_command"] == "uvicorn api.main:app --host 0.0.0.0 --port 9000"
-    assert (found["port"], found["health_path"], found["python_version"]) == ("9000", "/internal/live", "3.12")
+    assert (found["port"], found["health_path"], found["python_version"]) == ("9000", "/internal/live?full=1", "3.12")
     assert found["app_dir"].split() == ["alembic.ini", "api", "migrations"]
     assert found["build_packages"] == "libxml2-dev"
     assert found["runtime_packages"].split() == ["libxml2", "libmagic1t64"]
     messages = {finding["code"]: finding["message"] for finding in result["by_hand"]}
-    assert "alembic upgrade head" in messages["migrations"]
-    assert "sentry-sdk" in messages["requirements"] and "MODE=live" in messages["environment"]
-    assert "/srv/uploads" in messages["writes"] and "assets" in messages
+    assert found["release_command"] == "alembic upgrade head"
+    assert (found["environment"], found["data_dirs"]) == ("MODE=live", "/srv/uploads")
+    assert "sentry-sdk" in messages["requirements"] and "assets" in messages
     assert any("curl" in text for text in result["unknown"])
     assert result["files"]["replaced"] == ["Dockerfile"]
 
@@ -285,9 +289,10 @@ def test_compose_files_with_several_services(project):
     assert found["start_command"] == 'hypercorn "shop.api:create_app()" --bind 0.0.0.0:8080'
     assert (found["port"], found["health_path"]) == ("8080", "/livez")
     assert result["files"]["shadowing"] == ["compose.yaml"]
-    messages = [finding["message"] for finding in result["by_hand"]]
-    assert any("celery -A shop.tasks worker" in message for message in messages)
-    assert any("/app/media" in message for message in messages)
+    assert json.loads(found["processes"]) == [
+        {"name": "worker", "command": "celery -A shop.tasks worker --include celery_heartbeat"}
+    ]
+    assert found["data_dirs"] == "/app/media"
 
 
 def test_a_fastapi_application_without_container_files(project):
@@ -330,25 +335,37 @@ REFUSED = {
     "broken pyproject": ({"pyproject.toml": "[project\n", "app.py": FLASK}, "pyproject.toml is not TOML"),
     "no lock": (
         {"pyproject.toml": "[project]\nname = 'a'\ndependencies = ['flask', 'gunicorn']\n", "app.py": FLASK},
-        "uv pip compile --universal --generate-hashes pyproject.toml",
+        "run `uv lock`, commit uv.lock",
     ),
-    "uv.lock": (
+    "two locks": (
         {
             "pyproject.toml": "[project]\nname = 'a'\n",
-            "uv.lock": "version = 1\n[[package]]\nname = 'a'\nsource = { virtual = '.' }\n"
-            "dependencies = [{ name = 'gunicorn' }]\n"
-            "[[package]]\nname = 'gunicorn'\nversion = '23.0'\n",
+            "uv.lock": "version = 1\n",
+            "poetry.lock": "[[package]]\nname = 'gunicorn'\nversion = '23.0'\n",
+            "requirements.txt": "gunicorn\n",
             "app.py": FLASK,
         },
-        "uv export --frozen --no-dev --no-emit-project --output-file requirements.txt",
+        "--data requirements_file=uv.lock or --data requirements_file=poetry.lock",
     ),
-    "poetry.lock": (
+    "a poetry.lock with git": (
         {
             "pyproject.toml": "[tool.poetry]\nname = 'a'\n[tool.poetry.dependencies]\npython = '^3.11'\n",
-            "poetry.lock": "[[package]]\nname = 'gunicorn'\nversion = '23.0'\n",
+            "poetry.lock": "[[package]]\nname = 'gunicorn'\nversion = '23.0'\n[package.source]\ntype = 'git'\n",
             "app.py": FLASK,
         },
-        "poetry export --only main --output requirements.txt",
+        "poetry.lock has packages of git, which have no hash: gunicorn",
+    ),
+    "a process that is not required": (
+        {"requirements.txt": "gunicorn\n", "app.py": FLASK, "Procfile": "web: gunicorn app:app\njobs: rq worker\n"},
+        "the process jobs needs rq, which is not among the requirements",
+    ),
+    "two processes of one name": (
+        {
+            "requirements.txt": "gunicorn\n",
+            "app.py": FLASK,
+            "Procfile": "web: gunicorn app:app\njob_a: python a.py\njob-a: python b.py\n",
+        },
+        "the processes job_a and job-a would both be called job-a",
     ),
     "Pipfile.lock": (
         {"Pipfile": "", "Pipfile.lock": '{"default": {"gunicorn": {"version": "==23.0"}}}', "app.py": FLASK},
@@ -449,20 +466,25 @@ def test_a_file_is_not_a_folder_and_an_adopted_project_is_not_adopted_again(proj
     assert again.status == 1 and "fleet update" in again.stderr, again
 
 
-def test_a_member_of_a_uv_workspace_is_exported_by_its_name(project):
+def test_a_member_of_a_uv_workspace_is_adopted_in_the_root(project):
     root = project(
         {
             "pyproject.toml": "[tool.uv.workspace]\nmembers = ['services/*']\n",
             "uv.lock": "version = 1\n[[package]]\nname = 'api'\nsource = { editable = 'services/api' }\n"
             "dependencies = [{ name = 'uvicorn' }]\n[[package]]\nname = 'uvicorn'\nversion = '0.34'\n",
-            "services/api/pyproject.toml": "[project]\nname = 'api'\n",
+            "services/api/pyproject.toml": "[project]\nname = 'api'\n[build-system]\nrequires = ['hatchling']\n"
+            "build-backend = 'hatchling.build'\n",
+            "services/api/api/__init__.py": "",
             "services/api/api/main.py": "from fastapi import FastAPI\napp = FastAPI()\n",
         }
     )
-    outcome = run_adopt(root / "services" / "api", "--dry-run", "--json")
-    assert outcome.status == 1 and "--package api --no-emit-workspace" in outcome.stderr, outcome
+    outcome = run_adopt(root / "services" / "api", "--yes", "--json")
+    assert outcome.status == 0 and (root / "Dockerfile").exists(), outcome
     result = json.loads(outcome.stdout)
-    assert answers(result)["start_command"] == "uvicorn api.main:app --host 0.0.0.0 --port 8000"
+    found = answers(result)
+    assert found["start_command"] == "uvicorn api.main:app --host 0.0.0.0 --port 8000"
+    assert (found["workspace_member"], found["local_packages"], found["app_dir"]) == ("api", "services/api", "")
+    assert any("the root of the uv workspace" in note for note in result["notes"])
 
 
 def test_nothing_of_the_project_runs(project, tmp_path: Path):

@@ -144,7 +144,7 @@ def test_a_version_that_the_template_does_not_have_is_refused(tmp_path: Path):
         find_python(project, None)
 
 
-def test_the_extras_and_groups_that_name_a_server_are_exported(tmp_path: Path):
+def test_the_extras_and_groups_that_name_a_server_are_installed(tmp_path: Path):
     project = open_files(
         tmp_path,
         {
@@ -159,10 +159,8 @@ def test_the_extras_and_groups_that_name_a_server_are_exported(tmp_path: Path):
             ),
         },
     )
-    requirements = find_requirements(project, ())
-    assert (
-        requirements.refusal and "uv export --frozen --no-dev --extra web --group docker" in requirements.refusal.hint
-    )
+    requirements = find_requirements(project)
+    assert (requirements.file, requirements.extras, requirements.groups) == ("uv.lock", ("web",), ("docker",))
     assert sorted(requirements.distributions) == ["b", "d", "gunicorn", "uvicorn"]
 
 
@@ -172,7 +170,7 @@ def test_development_packages_of_poetry_are_left_out(tmp_path: Path):
         for name, group in (("a", "groups = ['main']"), ("b", "groups = ['dev']"), ("c", "category = 'dev'"), ("d", ""))
     )
     project = open_files(tmp_path, {"poetry.lock": lock, "pyproject.toml": ""})
-    assert sorted(find_requirements(project, ()).distributions) == ["a", "d"]
+    assert sorted(find_requirements(project).distributions) == ["a", "d"]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +216,7 @@ def test_a_compose_file_counts_more_than_the_dockerfile_unless_it_is_for_develop
             "requirements.txt": "gunicorn\n",
         },
     )
-    assert find_start(gather(project), find_requirements(project, ()), None, None).command == expected
+    assert find_start(gather(project), find_requirements(project), None, None).command == expected
 
 
 ASGI = "from starlette.applications import Starlette\napp = Starlette()\n"
@@ -247,7 +245,7 @@ SCRIPTS = "[project]\nname = 'a'\n[project.scripts]\none = 'a.b:one'\ntwo = 'a.b
         ),
         (
             {"requirements.txt": "celery", "a/b.py": "from celery import Celery\nqueue = Celery()\n"},
-            "celery -A a.b:queue worker",
+            "celery -A a.b:queue worker --include celery_heartbeat",
         ),
         ({"requirements.txt": "x", "bot/__main__.py": MAIN, "helper.py": MAIN}, "python -m bot"),
         ({"requirements.txt": "x", "helper.py": MAIN, "bot.py": MAIN}, "python bot.py"),
@@ -257,7 +255,7 @@ SCRIPTS = "[project]\nname = 'a'\n[project.scripts]\none = 'a.b:one'\ntwo = 'a.b
 )
 def test_the_command_that_the_source_tells(tmp_path: Path, files: dict[str, str], command: str):
     project = open_files(tmp_path, files)
-    assert find_start(gather(project), find_requirements(project, ()), None, None).command == command
+    assert find_start(gather(project), find_requirements(project), None, None).command == command
 
 
 @pytest.mark.parametrize(
@@ -271,13 +269,13 @@ def test_the_command_that_the_source_tells(tmp_path: Path, files: dict[str, str]
 def test_what_the_source_does_not_tell_is_refused(tmp_path: Path, files: dict[str, str], sentence: str):
     project = open_files(tmp_path, files)
     with pytest.raises(FleetError, match=sentence):
-        find_start(gather(project), find_requirements(project, ()), None, None)
+        find_start(gather(project), find_requirements(project), None, None)
 
 
 def test_the_port_that_the_source_listens_on(tmp_path: Path):
     served = "from aiohttp import web\n\n\ndef main():\n    web.run_app(web.Application(), port=8123)\n"
     project = open_files(tmp_path, {"requirements.txt": "aiohttp", "a/__main__.py": served})
-    assert find_start(gather(project), find_requirements(project, ()), None, None).port == "8123"
+    assert find_start(gather(project), find_requirements(project), None, None).port == "8123"
 
 
 def test_the_programs_of_supervisor_and_the_configuration_of_uwsgi(tmp_path: Path):
@@ -293,7 +291,7 @@ def test_the_programs_of_supervisor_and_the_configuration_of_uwsgi(tmp_path: Pat
             "requirements.txt": "uwsgi\n",
         },
     )
-    start = find_start(gather(project), find_requirements(project, ()), None, None)
+    start = find_start(gather(project), find_requirements(project), None, None)
     assert (start.command, start.port) == ("uwsgi --ini web/uwsgi.ini", "8050")
     assert any("several programs" in note for note in start.notes)
 
