@@ -51,6 +51,7 @@ SERVICES: dict[str, dict[str, Any]] = {
         "pids_limit": "64",
     },
     "no-prune": {"prune": False},
+    "proxy": {"targets": ["proxy"]},
     "upstream-slim": {"flavor": "slim", "compression": "gzip"},
     "slim-untouched": {"flavor": "slim", "prune": False, "bytecode": False},
     "distroless": {"base": "shared"},
@@ -102,6 +103,17 @@ EXISTING: dict[str, dict[str, Any]] = {
         "runtime_packages": "libpq5",
     },
     "existing-on-distroless": {"source": "existing", "flavor": "distroless", "build_packages": "libpq-dev"},
+    "existing-proxy": {
+        "source": "existing",
+        "app_dir": "shop",
+        "start_command": "gunicorn shop.wsgi --bind 0.0.0.0:8000",
+        "health_path": "/",
+        "health_host": "shop.example.com",
+        "health_https": True,
+        "release_command": "alembic upgrade head",
+        "processes": [{"name": "mails", "command": "python -m shop.mails"}],
+        "targets": ["proxy"],
+    },
     # The questions of questions/existing.yml: these entries answer each one otherwise than by its default.
     "existing-files": {
         "source": "existing",
