@@ -17,7 +17,6 @@ from testing.process import run
 from testing.service import Service
 from testing.template import generate
 
-PROXIED = ("docker-compose.prod.yml", "docker-compose.proxy.yml")
 # No starter takes POST at this path, so each of them answers it like this, by its own code.
 REQUESTS = (Request("GET", "/healthz"), Request("POST", "/healthz", b"body", status=405))
 
@@ -41,7 +40,7 @@ def proxied(
         f"{original.prefix}_TLS_FILE": str(folder / "tls.pem"),
         f"{original.prefix}_TLS_PORT": str(free_port()),
     }
-    service = Service(project, run_id=original.run_id, compose_files=PROXIED, env=environment)
+    service = Service(project, run_id=original.run_id, env=environment)
     with service.production():
         yield service
 
