@@ -91,7 +91,6 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
 
 def _split(commands: Iterable[str], variables: dict[str, str]) -> Iterator[list[str]]:
     for text in commands:
-        text = re.sub(r"^(--\S+\s+)+", "", text)  # options of RUN, such as --mount
         for words in split_shell(text):
             yield [expand(word, variables) for word in words]
 

@@ -60,7 +60,7 @@ def _sources(evidence: Evidence, start: Start) -> Iterator[tuple[str, list[list[
 def _commands(evidence: Evidence, text: str, depth: int = 0) -> Iterator[list[str]]:
     """Yield the single commands of a line of shell, those of the project's scripts in their place."""
     variables = evidence.image.variables if evidence.image else {}
-    for words in split_shell(re.sub(r"^(--\S+\s+)+", "", text)):
+    for words in split_shell(text):
         while words and words[0] in ("then", "do", "else", "if", "!", "{"):
             words = words[1:]
         command = unwrap(Words(tuple(expand(word, variables) for word in words)), variables)
@@ -154,9 +154,13 @@ def _add_notes(evidence: Evidence, result: Result, command: str, others: list[li
         place = alembic_scripts(evidence, config)
         if place is None or evidence.project.has(f"{place}/env.py"):
             return
+        inner = f"{posixpath.dirname(config)}/{place}".strip("/")
+        module = evidence.project.module(f"{inner}/env.py")[1].removesuffix(".env")
+        package, _, rest = module.partition(".")
+        better = f"{package}:{rest.replace('.', '/')}" if rest else f"%(here)s/{place}"
         result.do_by_hand(
             "migrations",
-            f"{config} names {place} for its scripts, which is not a folder of /app: write %(here)s before its path.",
+            f"{config} names {place} for its scripts, which is not a folder of /app: write script_location = {better}.",
         )
 
 

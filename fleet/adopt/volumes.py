@@ -39,7 +39,8 @@ def find_volumes(evidence: Evidence, settings: Settings) -> Result:
     for place, where in places.items():
         if CACHE.search(place):
             continue
-        if static and (place == static or static.startswith(f"{place}/")):
+        is_static = bool(re.search(r"(^|/)(collected_?)?static([-_]?files|_root|_volume)?$", place))
+        if is_static or (static and (place == static or static.startswith(f"{place}/"))):
             refused.append(f"{place} has the static files, which the image contains: serve them from it")
         elif place in ("/", "/app"):
             refused.append(f"{place} cannot be a volume: name the folders that the service writes in it")
