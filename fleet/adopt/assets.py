@@ -38,6 +38,9 @@ NOT_SOURCES = re.compile(
     r"|cypress\.config\.\w+|.*\.nix|docker-compose.*|nginx.*|stories|storybook",
     re.IGNORECASE,
 )
+HIDDEN = (
+    ".babelrc", ".postcssrc", ".postcssrc.json", ".browserslistrc", ".swcrc", ".parcelrc", ".npmrc", ".yarnrc.yml",
+)  # fmt: skip
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
 
@@ -85,6 +88,12 @@ def find_assets(evidence: Evidence) -> Result:
     outputs = outputs or list(dict.fromkeys(_written(project, node, node.scripts[script])))
     if not image and outputs and all(_is_there(project, path) for path in outputs):
         return result  # built assets are committed
+    hidden = [name for name in HIDDEN if project.has(posixpath.join(node.folder, name))]
+    if hidden:
+        result.do_by_hand(
+            "assets",
+            f"The build context has no file whose name starts with a dot: rename {', '.join(hidden)}, or do without.",
+        )
     sources = (image and _copied_sources(project, node, image)) or find_sources(project, node, script, outputs)
     where = image.path if image else f"the script {script} in {node.path('package.json')}"
     result.answer("assets_lock", node.path(node.lock), f"{where} builds assets")
@@ -166,9 +175,10 @@ def _builds(node: Node, stage: NodeStage) -> bool:
 def _copied_outputs(node: Node, image: Image, moved: dict[str, str]) -> Iterator[str]:
     """Yield the paths in the project of what the old image copies from its Node stages; fill in what `moved`."""
     workdir = image.workdir.rstrip("/")
+    building = [stage for stage in image.node_stages if _builds(node, stage)] or list(image.node_stages)
     for name, source, destination in image.from_stages:
-        stage = next((stage for stage in image.node_stages if stage.name.lower() == name.lower()), None)
-        if stage is None or not _builds(node, stage) or re.match(r"/usr/(local|lib|bin)/|.*node_modules", source):
+        stage = next((stage for stage in building if stage.name.lower() == name.lower()), None)
+        if stage is None or re.match(r"/usr/(local|lib|bin)/|.*node_modules", source):
             continue
         base, folder = _home(node, stage.folder, stage.copied)
         source = source if source.startswith("/") else f"/{source}"
@@ -209,6 +219,7 @@ def _is_there(project: Project, path: str) -> bool:
 def _expanded(node: Node, text: str, depth: int = 0) -> str:
     """Return the text of a script with the scripts that it runs."""
     more = [text]
+    text = re.sub(r"[\"'{}@]", "", text)
     for match in re.finditer(
         r"(?:npm run|pnpm(?: run)?|yarn(?: run)?|bun run|run-[sp]|npm-run-all\S*)\s+([\w:*\s-]+)", text
     ):

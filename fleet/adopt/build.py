@@ -160,7 +160,7 @@ def _always(body: list[ast.stmt]) -> Iterator[ast.AST]:
     for statement in body:
         if isinstance(statement, ast.If):
             test = ast.unparse(statement.test)
-            yield from ast.walk(statement.test)
+            yield from _walk(statement.test)
             if test == "not DEBUG":
                 yield from _always(statement.body)
             elif test == "DEBUG":
@@ -168,7 +168,14 @@ def _always(body: list[ast.stmt]) -> Iterator[ast.AST]:
         elif isinstance(statement, ast.Try | ast.With):
             yield from _always(statement.body)
         elif not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from ast.walk(statement)
+            yield from _walk(statement)
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and those in it, without what only a condition lets run."""
+    yield node
+    for inner in [node.test] if isinstance(node, ast.IfExp) else ast.iter_child_nodes(node):
+        yield from _walk(inner)
 
 
 def _default_is_empty(node: ast.AST) -> bool:

@@ -59,9 +59,7 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
                 flags.add("--all-extras")
             if not _values(words, ("--only",)):
                 flags.add("default groups")
-            if action != "export" and "--no-root" not in words and not _values(words, ("--only",)):
-                flags.add("project")
-            if "--only-root" in words:
+            if action != "export" and "--no-root" not in words:
                 flags.add("project")
         elif tool in ("pip", "pip3"):
             for name in _values(words, ("-r", "--requirement"), split=False):

@@ -17,9 +17,10 @@ from .lifecycle import DEFAULT_SECONDS, seconds, signal_name
 from .release import is_migration
 from .requirements import Requirements
 from .results import Result
+from .scripts import branches, find_script
 from .servers import DISTRIBUTIONS, SERVERS
-from .start import Candidate, Rejected, Start, check_command, follow_scripts, join_entrypoint, read_supervised
-from .words import parse_command
+from .start import WORKER, Candidate, Rejected, Start, check_command, follow_scripts, join_entrypoint, read_supervised
+from .words import Command, parse_command
 
 # Commands for development, and those that end after a while.
 LEFT_OUT = re.compile(
@@ -105,8 +106,18 @@ def _entries(evidence: Evidence) -> Iterator[Entry]:
         command = join_entrypoint(entrypoint, service.command, evidence, known)
         candidate = Candidate(command, f"{service.name} in {service.file}", ports=service.ports, is_worker=True)
         yield Entry(service.name, candidate, service.file, service)
+    script = find_script(evidence.project, _first(image.entrypoint or image.command), image) if image else None
+    for name in branches(evidence.project.read(script)) if script and image else ():
+        command = follow_scripts(Command((script or "", name)), evidence, variables)
+        if WORKER.search(" ".join(command.words)) and command.words[0] != script:
+            yield Entry(name, Candidate(command, f"{name} in {script}", is_worker=True), str(script))
     for name, candidate in read_supervised(evidence, variables):
         yield Entry(name, candidate, candidate.where.partition(" in ")[2])
+
+
+def _first(value: str) -> str:
+    """Return the first word of an entry point or a command."""
+    return next(iter(parse_command(value).words), "")
 
 
 def _make(

@@ -77,7 +77,7 @@ def _commands(evidence: Evidence, text: str, depth: int = 0) -> Iterator[list[st
 def is_migration(words: list[str]) -> bool:
     """Return whether a command migrates a database."""
     text = " ".join(words)
-    if re.search(r"manage\.py\s+migrate(_schemas)?\b|django-admin\s+migrate\b|-m django migrate\b", text):
+    if re.search(r"(manage\.py|-m manage)\s+migrate(_schemas)?\b|django-admin\s+migrate\b|-m django migrate\b", text):
         return "--check" not in words and "--plan" not in words
     return bool(
         re.search(
@@ -94,6 +94,8 @@ def _adapt(evidence: Evidence, requirements: Requirements, words: list[str]) -> 
     manage = next(iter(evidence.project.find_named("manage.py")), "")
     if words[0].endswith("manage.py"):
         words = ["python", *words]
+    if words[1:3] == ["-m", "manage"]:
+        words = [words[0], "manage.py", *words[3:]]
     words = [inside(word, evidence) for word in words]
     words = [manage if word == "manage.py" and manage else word for word in words]
     if any(word.endswith("manage.py") for word in words) and "migrate" in words:

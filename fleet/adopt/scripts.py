@@ -52,6 +52,12 @@ def select_branch(text: str, argument: str) -> str:
     return _function(text, argument) or text
 
 
+def branches(text: str) -> list[str]:
+    """Return the words that select a branch of `case` by the first argument of a script."""
+    found = re.search(r"case\s+\"?\$\{?1\b[^\n]*\bin\b(.*?)^\s*esac", text, BLOCK)
+    return re.findall(r"^\s*\(?[\"']?([\w-]+)[\"']?\)", found[1], re.MULTILINE) if found else []
+
+
 def _function(text: str, name: str) -> str:
     """Return the body of a function of a script, "" if it has none of this name."""
     found = re.search(rf"^(?:function\s+)?{re.escape(name)}\s*\(\)\s*\{{(.*?)^\}}", text, BLOCK)

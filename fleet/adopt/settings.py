@@ -173,7 +173,11 @@ def read_name(node: ast.AST) -> str:
     """Return the variable of the environment that an expression reads, "" if it reads none."""
     key: ast.expr | None = None
     if isinstance(node, ast.Subscript):
-        key = node.slice if re.fullmatch(r"(os\.)?environ", ast.unparse(node.value)) else None
+        key = (
+            node.slice
+            if isinstance(node.ctx, ast.Load) and re.fullmatch(r"(os\.)?environ", ast.unparse(node.value))
+            else None
+        )
     elif isinstance(node, ast.Call) and is_read(node):
         key = node.args[0] if node.args else None
     name = key.value if isinstance(key, ast.Constant) else None

@@ -9,8 +9,8 @@ from .settings import Settings
 PLACE = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
 # Places of other services, of the system, and of tools.
 FOREIGN = re.compile(
-    r"/(var/lib/(postgres\w*|mysql|redis|mongo\w*|rabbitmq|elasticsearch)|usr/share|etc|proc|sys|dev|bin|sbin|lib|boot"
-    r"|root|home|usr/(s?bin|lib|local/(bin|lib))|opt|run|var/run|tmp|bitnami)(/|$)"
+    r"/(var/lib/(postgres\w*|mysql|redis|mongo\w*|rabbitmq|elasticsearch)|usr|etc|proc|sys|dev|bin|sbin|lib|boot"
+    r"|root|home|opt|run|var/run|tmp|bitnami)(/|$)"
 )
 CACHE = re.compile(r"node_modules|\.venv|/venv\b|site-packages|\.cache|__pycache__")
 SETTINGS = ("MEDIA_ROOT", "UPLOAD_FOLDER", "UPLOAD_DIR", "UPLOADS_DIR", "UPLOAD_PATH", "UPLOADED_FILES_DEST")
