@@ -58,7 +58,10 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
     evidence = gather(project)
     requirements = find_requirements(project, evidence.installs, given)
     python, python_reason = _find_python(project, evidence, given)
-    start = find_start(evidence, requirements, given.get("port"), given.get("start_command"))
+    try:
+        start = find_start(evidence, requirements, given.get("port"), given.get("start_command"))
+    except FleetError as error:
+        raise requirements.refusal or error from None  # without its lock, the server may be unknown
     answers = [
         Answer("service_name", *_find_name(project)),
         Answer("description", *_find_description(project)),
