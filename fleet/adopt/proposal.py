@@ -98,12 +98,12 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
         release,
         find_processes(evidence, start, requirements, health, given),
         find_volumes(evidence, settings),
-        find_host(settings) if start.port else Result(),
+        find_host(evidence, settings) if start.port else Result(),
         find_lifecycle(evidence, start, _own_service(evidence, start)),
         find_environment(evidence, start, variables, release_command, assets.moved),
     ]
     needed = needed_paths(evidence, release_command) + _named_files(evidence, results)
-    files, files_reason, notes = find_app_files(evidence, start, packaged(evidence, local), needed)
+    files, files_reason, notes = find_app_files(evidence, start, packaged(evidence, local, assets, build), needed)
     answers.append(Answer("app_dir", " ".join(files), files_reason if files else "the wheels have everything"))
     unknown += [f"{note}." for note in notes]
     if not files and "app_dir" not in given and not local.value("local_packages"):

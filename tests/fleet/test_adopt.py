@@ -356,7 +356,7 @@ REFUSED = {
             "poetry.lock": "[[package]]\nname = 'gunicorn'\nversion = '23.0'\n[package.source]\ntype = 'git'\n",
             "app.py": FLASK,
         },
-        "poetry.lock has packages of git, which have no hash: gunicorn",
+        "poetry.lock has packages of git or of folders, which have no hash: gunicorn",
     ),
     "a process that is not required": (
         {"requirements.txt": "gunicorn\n", "app.py": FLASK, "Procfile": "web: gunicorn app:app\njobs: rq worker\n"},
