@@ -10,7 +10,7 @@ from .assets import find_assets
 from .build import find_build
 from .celery import HEARTBEAT_FILE, is_worker
 from .compose import ComposeService
-from .environment import find_environment, old_variables
+from .environment import find_environment, keep_variables, old_variables
 from .evidence import Evidence, gather
 from .findings import find_work
 from .health import Health, find_health, find_heartbeat, find_host
@@ -73,7 +73,8 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
     ]
     unknown = [*start.notes, *(f"{text}." for text in requirements.unknown)]
     variables = old_variables(evidence, start)
-    settings = read_settings(evidence, variables)
+    assets = find_assets(evidence)
+    settings = read_settings(evidence, keep_variables(evidence, variables, assets.moved)[0])
     health = Health("", "")
     if start.port:
         health = find_health(evidence)
@@ -89,20 +90,20 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
     local = find_local(evidence, start, requirements)
     release = find_release(evidence, start, requirements)
     release_command = given.get("release_command", release.value("release_command"))
-    build = find_build(evidence, start, settings, variables)
+    build = find_build(evidence, start, settings)
     results = [
         local,
-        find_assets(evidence),
+        assets,
         build,
         release,
         find_processes(evidence, start, requirements, health, given),
         find_volumes(evidence, settings),
-        find_host(settings) if start.port else Result(),
+        find_host(evidence, settings) if start.port else Result(),
         find_lifecycle(evidence, start, _own_service(evidence, start)),
-        find_environment(evidence, start, variables, release_command),
+        find_environment(evidence, start, variables, release_command, assets.moved),
     ]
     needed = needed_paths(evidence, release_command) + _named_files(evidence, results)
-    files, files_reason, notes = find_app_files(evidence, start, packaged(evidence, local), needed)
+    files, files_reason, notes = find_app_files(evidence, start, packaged(evidence, local, assets, build), needed)
     answers.append(Answer("app_dir", " ".join(files), files_reason if files else "the wheels have everything"))
     unknown += [f"{note}." for note in notes]
     if not files and "app_dir" not in given and not local.value("local_packages"):
