@@ -1,5 +1,6 @@
 """The command that starts the service, and its port."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from configparser import ConfigParser
@@ -457,6 +458,9 @@ def _from_source(evidence: Evidence, requirements: Requirements, port: str | Non
             error = FleetError("ambiguous", f"several applications are equally likely: {names}", f"pass {choices}")
             raise Rejected("several applications", error)
         if words is None:
+            for candidate in _own_servers(evidence):
+                with contextlib.suppress(Rejected):
+                    return replace(check_command(candidate, evidence, requirements, port), reason=candidate.where)
             kind = "uvicorn" if best.interface == "asgi" else "gunicorn"
             error = FleetError(
                 "program-not-required",
@@ -472,6 +476,17 @@ def _from_source(evidence: Evidence, requirements: Requirements, port: str | Non
     for candidate in _programs(evidence):
         return replace(check_command(candidate, evidence, requirements, port), reason=candidate.where)
     raise Rejected("nothing tells how the service starts")
+
+
+def _own_servers(evidence: Evidence) -> Iterator[Candidate]:
+    """Yield the programs of the project that bring a server of their own, none for development."""
+    with contextlib.suppress(Rejected):
+        for candidate in _programs(evidence):
+            module, _ = _find_module(evidence, "python", list(candidate.command.words))
+            found = evidence.project.find_module(module) if module else None
+            path = found[1] if found else candidate.command.words[-1]
+            if path.endswith(".py") and not re.search(r"\bapp\.run\(|run_simple\(", evidence.project.read(path)):
+                yield candidate
 
 
 def _ports(evidence: Evidence) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from fleet.adopt import layout
+from fleet.adopt.compiled import find_compiled
 from fleet.adopt.dockerfile import read_dockerfile
 from fleet.adopt.evidence import gather
-from fleet.adopt.packages import table
+from fleet.adopt.packages import find_packages, table
 from fleet.adopt.project import open_project
 from fleet.adopt.python_version import CHOICES, find_python
 from fleet.adopt.requirements import find_requirements
@@ -36,7 +37,7 @@ def test_the_versions_of_python_are_those_of_the_template():
 
 def test_the_table_has_debian_names_only():
     name = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+]")
-    for needs in table()["distributions"].values():
+    for needs in (*table()["distributions"].values(), *table()["compiled"].values()):
         assert set(needs) <= {"build", "runtime", "unless"}
         assert all(name.fullmatch(package) for packages in needs.values() for package in packages)
     assert all(name.fullmatch(package) for packages in table()["libraries"].values() for package in packages)
@@ -142,6 +143,54 @@ def test_a_version_that_the_template_does_not_have_is_refused(tmp_path: Path):
     project = open_files(tmp_path, {"setup.py": "setup(python_requires='>=2.7,<3')"})
     with pytest.raises(FleetError, match=r"needs Python <3,>=2.7 \(setup.py\)"):
         find_python(project, None)
+
+
+POETRY_PROJECT = '[tool.poetry]\nname = "a"\n[tool.poetry.dependencies]\npython = "^3.9"\n'
+
+
+def locked(*wheels: str) -> dict[str, str]:
+    files = ", ".join(f'{{file = "fast-1.0-{wheel}.whl"}}' for wheel in wheels)
+    lock = f'[[package]]\nname = "fast"\nversion = "1.0"\nfiles = [{{file = "fast-1.0.tar.gz"}}, {files}]\n'
+    return {"pyproject.toml": POETRY_PROJECT, "poetry.lock": lock, "app.py": ""}
+
+
+@pytest.mark.parametrize(
+    ("files", "python", "compiled"),
+    [
+        (locked("cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64"), "3.13", ["fast"]),
+        (locked("cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64"), "3.11", []),
+        (locked("cp37-abi3-manylinux_2_28_x86_64"), "3.13", []),
+        (locked("cp27-cp27mu-manylinux1_x86_64"), "3.13", ["fast"]),
+        (locked("py2.py3-none-any"), "3.13", []),
+        (locked("py2.py3-none-win_amd64", "py2.py3-none-macosx_10_6_intel"), "3.13", []),
+        ({"requirements.txt": "psycopg2-binary==2.9.9\nflask==3.0.0\n", "app.py": ""}, "3.13", ["psycopg2-binary"]),
+        ({"requirements.txt": "psycopg2-binary==2.9.9\n", "app.py": ""}, "3.14", ["psycopg2-binary"]),
+        ({"requirements.txt": "psycopg2-binary==2.9.9\n", "app.py": ""}, "3.12", []),
+        ({"requirements.txt": "psycopg2-binary>=2.9\n", "app.py": ""}, "3.13", []),
+    ],
+)
+def test_a_distribution_without_a_wheel_is_compiled(
+    tmp_path: Path, files: dict[str, str], python: str, compiled: list[str]
+):
+    project = open_files(tmp_path, files)
+    requirements = find_requirements(project)
+    assert find_compiled(requirements, python) == compiled
+    build, *_ = find_packages(gather(project), requirements, compiled)
+    assert set(build) == {"fast": {"build-essential"}, "psycopg2-binary": {"libpq-dev"}}.get("".join(compiled), set())
+
+
+def test_the_version_of_python_is_one_that_needs_no_compiler(tmp_path: Path):
+    project = open_files(tmp_path, {"requirements.txt": "psycopg2-binary==2.9.9\n", "app.py": ""})
+    requirements = find_requirements(project)
+    version, reason = find_python(project, None, lambda version: find_compiled(requirements, version))
+    assert (version, reason) == ("3.12", "psycopg2-binary would be compiled on 3.13")
+
+
+def test_the_file_that_names_the_server_is_installed_too(tmp_path: Path):
+    files = {"requirements.txt": "flask\n", "requirements-server.txt": "gunicorn\n", "requirements-dev.txt": "x\n"}
+    assert find_requirements(open_files(tmp_path, files)).file == "requirements.txt requirements-server.txt"
+    (tmp_path / "requirements.txt").write_text("flask\nwaitress\n")
+    assert find_requirements(open_project(tmp_path, GitEnvironment.from_process())).file == "requirements.txt"
 
 
 def test_the_extras_and_groups_that_name_a_server_are_installed(tmp_path: Path):
