@@ -74,9 +74,15 @@ def read_services(project: Project) -> list[ComposeService]:
         }
         for name, service in listed.items():
             if isinstance(service, dict):
-                own = built | {project.folder.name.lower()}
+                own = built | _own_names(project)
                 services.append(_read_service(project, path, str(name), service, own))
     return services
+
+
+def _own_names(project: Project) -> set[str]:
+    """Return the names that an image of this project may have."""
+    named = (project.table("project").get("name"), project.table("tool", "poetry").get("name"))
+    return {str(name).lower() for name in (project.folder.name, *named) if name}
 
 
 def _read_service(project: Project, path: str, name: str, service: dict[str, Any], built: set[str]) -> ComposeService:

@@ -5,7 +5,7 @@ import re
 from .evidence import Evidence
 from .results import Result
 from .settings import NAMED, find_module
-from .start import Start
+from .start import CONFIGURATION, Start
 
 # Variables that the new image sets itself, or that only the old one needs.
 IGNORED = re.compile(
@@ -39,6 +39,8 @@ def find_environment(evidence: Evidence, start: Start, variables: dict[str, str]
     workdir = evidence.image.workdir.rstrip("/") if evidence.image else ""
     kept: dict[str, str] = {}
     left: list[str] = []
+    if any("VIRTUAL_ENV" in evidence.project.read(word) for word in start.command.split() if CONFIGURATION.search(word)):
+        kept["VIRTUAL_ENV"] = "/opt/venv"
     for name, value in sorted(variables.items()):
         if IGNORED.fullmatch(name) or not value or "$" in value or SECRET.search(name):
             continue

@@ -94,7 +94,7 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
         build,
         release,
         find_processes(evidence, start, requirements, health, given),
-        find_volumes(evidence, settings),
+        find_volumes(evidence, settings, start.command),
         find_host(settings) if start.port else Result(),
         find_lifecycle(evidence, start, _own_service(evidence, start)),
         find_environment(evidence, start, variables, release_command),
