@@ -4,6 +4,8 @@
 
 `make cookiecutter` runs this. cookiecutter can neither skip a question nor take several choices:
 each prompt says for which projects its answer counts, and several choices are a list with commas.
+It does not ask the questions of questions/existing.yml, most of which few services need: Copier
+takes their defaults.
 """
 
 import importlib.util
@@ -12,13 +14,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import yaml
 from rich.markup import escape
 
 ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "cookiecutter.json"
 
-# Questions that cookiecutter does not ask: `customize` decides which of the others Copier asks.
-COPIER_ONLY = {"customize"}
+# Questions that cookiecutter does not ask. `customize` decides which of the others Copier asks.
+COPIER_ONLY = {"customize", *yaml.safe_load((ROOT / "questions" / "existing.yml").read_text(encoding="utf-8"))}
 
 # For which projects an answer counts, in words, by Copier's condition.
 CONDITIONS = {

@@ -21,6 +21,12 @@ NAMES = (
     "distroless-packages",
     "slim-packages",
     "existing",
+    "existing-files",
+    "existing-uv-lock",
+    "existing-workspace",
+    "existing-poetry",
+    "existing-pylock",
+    "existing-everything",
     "base",
 )
 # The files that the template owns, by shell pattern.

@@ -39,6 +39,15 @@ OPTIONS_WITH_VALUES = {
     "--wheel-dir",
     "--group",
     "--extra",
+    "--requirements",
+    "--constraint",
+    "--index-strategy",
+    "--python-preference",
+    "--python",
+    "-p",
+    "--extra-index-url",
+    "-f",
+    "--find-links",
 }
 
 

@@ -102,7 +102,7 @@ def find_host(settings: Settings) -> Result:
             literal = [host.lstrip(".") for host in hosts if HOST.fullmatch(host.lstrip("."))]
             if literal:
                 result.answer("health_host", literal[0], f"the first one of ALLOWED_HOSTS in {where}")
-    redirects = settings.find("SECURE_SSL_REDIRECT")
+    redirects = settings.find_plain("SECURE_SSL_REDIRECT")
     if redirects and _is_true(redirects[1]) and not settings.find("SECURE_REDIRECT_EXEMPT"):
         header = settings.find("SECURE_PROXY_SSL_HEADER")
         if header and "X_FORWARDED_PROTO" in ast.unparse(header[1]):

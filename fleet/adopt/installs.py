@@ -59,9 +59,7 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
                 flags.add("--all-extras")
             if not _values(words, ("--only",)):
                 flags.add("default groups")
-            if action != "export" and "--no-root" not in words and not _values(words, ("--only",)):
-                flags.add("project")
-            if "--only-root" in words:
+            if action != "export" and "--no-root" not in words:
                 flags.add("project")
         elif tool in ("pip", "pip3"):
             for name in _values(words, ("-r", "--requirement"), split=False):
@@ -91,7 +89,6 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
 
 def _split(commands: Iterable[str], variables: dict[str, str]) -> Iterator[list[str]]:
     for text in commands:
-        text = re.sub(r"^(--\S+\s+)+", "", text)  # options of RUN, such as --mount
         for words in split_shell(text):
             yield [expand(word, variables) for word in words]
 

@@ -11,7 +11,7 @@ from .build import find_build
 from .celery import HEARTBEAT_FILE, is_worker
 from .compiled import find_compiled
 from .compose import ComposeService
-from .environment import find_environment, old_variables
+from .environment import find_environment, keep_variables, old_variables
 from .evidence import Evidence, gather
 from .findings import find_work
 from .health import Health, find_health, find_heartbeat, find_host
@@ -59,7 +59,10 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
     evidence = gather(project)
     requirements = find_requirements(project, evidence.installs, given)
     python, python_reason = _find_python(project, evidence, requirements, given)
-    start = find_start(evidence, requirements, given.get("port"), given.get("start_command"))
+    try:
+        start = find_start(evidence, requirements, given.get("port"), given.get("start_command"))
+    except FleetError as error:
+        raise requirements.refusal or error from None  # without its lock, the server may be unknown
     answers = [
         Answer("service_name", *_find_name(project)),
         Answer("description", *_find_description(project)),
@@ -71,7 +74,8 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
     ]
     unknown = [*start.notes, *(f"{text}." for text in requirements.unknown)]
     variables = old_variables(evidence, start)
-    settings = read_settings(evidence, variables)
+    assets = find_assets(evidence)
+    settings = read_settings(evidence, keep_variables(evidence, variables, assets.moved)[0])
     health = Health("", "")
     if start.port:
         health = find_health(evidence)
@@ -87,17 +91,17 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
     local = find_local(evidence, start, requirements)
     release = find_release(evidence, start, requirements)
     release_command = given.get("release_command", release.value("release_command"))
-    build = find_build(evidence, start, settings, variables)
+    build = find_build(evidence, start, settings)
     results = [
         local,
-        find_assets(evidence),
+        assets,
         build,
         release,
         find_processes(evidence, start, requirements, health, given),
         find_volumes(evidence, settings, start.command),
         find_host(settings) if start.port else Result(),
         find_lifecycle(evidence, start, _own_service(evidence, start)),
-        find_environment(evidence, start, variables, release_command),
+        find_environment(evidence, start, variables, release_command, assets.moved),
     ]
     needed = needed_paths(evidence, release_command) + _named_files(evidence, results)
     files, files_reason, notes = find_app_files(evidence, start, packaged(evidence, local), needed)

@@ -13,7 +13,7 @@ from .celery import adapt_celery, worker_words
 from .evidence import Evidence
 from .project import Project
 from .requirements import Requirements
-from .scripts import find_script, is_script, read_script
+from .scripts import find_script, is_script, read_script, select_branch
 from .servers import DEVELOPMENT_SERVERS, DISTRIBUTIONS, SERVERS, find_option, read_port, set_address
 from .source import Application
 from .words import SHELL_SYNTAX, Command, expand, parse_command, parse_shell, quote
@@ -25,6 +25,7 @@ SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE|FLASK_APP|[A-Z_]*SETTINGS(_MODULE
 CONFIGURATION = re.compile(r"\.(py|ini|conf|cfg|toml|json|ya?ml)$")
 # A command of a compose file for development.
 DEVELOPMENT = re.compile(r"\b(runserver|runserver_plus|flask run|npm|yarn)\b|--reload|--debug|fastapi dev")
+DEVELOPMENT_FILE = re.compile(r"(^|[^a-z])(dev|develop|development|test|tests|local|debug)([^a-z]|$)")
 WORKER = re.compile(r"\b(celery|rq|rqworker|dramatiq|arq|huey_consumer|taskiq|faust)\b")
 
 
@@ -110,10 +111,10 @@ def find_candidates(evidence: Evidence) -> Iterator[Candidate]:
         variables |= {key: value for key, value in service.variables.items() if "$" not in value}
     if image and (image.command or image.entrypoint):
         if web and web[0].command and not DEVELOPMENT.search(str(web[0].command)):
-            joined = _join(web[0].entrypoint or image.entrypoint, web[0].command, evidence, variables)
+            joined = join_entrypoint(web[0].entrypoint or image.entrypoint, web[0].command, evidence, variables)
             if joined.words:
                 yield Candidate(joined, f"{web[0].name} in {web[0].file}", joined.before, image.ports)
-        joined = _join(image.entrypoint, image.command, evidence, variables)
+        joined = join_entrypoint(image.entrypoint, image.command, evidence, variables)
         if joined.words:
             yield Candidate(joined, image.path, joined.before, image.ports)
         if joined.program == "supervisord":
@@ -146,7 +147,7 @@ def read_supervised(
     """Return the programs of supervisor's configuration files, with their names."""
     found = []
     for path in evidence.project.files:
-        if not re.fullmatch(r"(.*/)?supervisor[\w.-]*\.(conf|ini)", path):
+        if not re.fullmatch(r"(.*/)?supervisor[\w.-]*\.(conf|ini)", path) or DEVELOPMENT_FILE.search(path.lower()):
             continue
         parser = ConfigParser(interpolation=None, strict=False)
         try:
@@ -161,7 +162,7 @@ def read_supervised(
     return found
 
 
-def _join(entrypoint: object, command: object, evidence: Evidence, variables: dict[str, str]) -> Command:
+def join_entrypoint(entrypoint: object, command: object, evidence: Evidence, variables: dict[str, str]) -> Command:
     """Return the command of an image: the arguments of an entry point that passes them on, or else itself."""
     arguments = parse_command(command, variables)
     if not entrypoint:
@@ -171,7 +172,9 @@ def _join(entrypoint: object, command: object, evidence: Evidence, variables: di
         return follow_scripts(arguments, evidence, variables)
     script = find_script(evidence.project, entry.words[0], evidence.image)
     if script:
-        found = read_script(evidence.project.read(script), variables, entry.words[1:] + arguments.words)
+        passed = entry.words[1:] + arguments.words
+        text = select_branch(evidence.project.read(script), passed[0] if passed else "")
+        found = read_script(text, variables, passed)
         found = replace(found, before=arguments.before + found.before)
         return follow_scripts(found, evidence, variables) if found.words != entry.words else found
     is_init = entry.words[0].rsplit("/", 1)[-1] in ("tini", "dumb-init", "env")
@@ -186,7 +189,8 @@ def follow_scripts(command: Command, evidence: Evidence, variables: dict[str, st
     script = find_script(evidence.project, command.words[0], evidence.image)
     if script is None:
         return command
-    found = read_script(evidence.project.read(script), dict(variables) | dict(command.variables), command.words[1:])
+    text = select_branch(evidence.project.read(script), command.words[1] if len(command.words) > 1 else "")
+    found = read_script(text, dict(variables) | dict(command.variables), command.words[1:])
     if not found.words:
         return command
     found = replace(found, before=command.before + found.before, variables=command.variables + found.variables)
@@ -210,6 +214,8 @@ def check_command(candidate: Candidate, evidence: Evidence, requirements: Requir
         raise Rejected(f"{program} starts a server for development")
     if is_script(project, words[0]) or words[0].endswith(".sh"):
         raise Rejected(f"what {words[0]} starts cannot be told")
+    if words[0].endswith(".py") and project.has(words[0]):
+        words, program = ["python", *words], "python"
     own = _own_script(evidence, program)
     script = program if own and evidence.can_install else ""
     if own:

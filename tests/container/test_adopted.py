@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from testing import ROOT
+from testing.answers import ADOPTED
 from testing.docker import docker, get, inspect
 from testing.git import commit
 from testing.process import TOOLS, run
-from testing.service import Service
-from testing.template import FIXTURES, questions, snapshot
+from testing.service import BaseImage, Service
+from testing.template import FIXTURES, generate_from, questions, snapshot, working_clone
 from testing.uv import uv, uv_environment
 from testing.waiting import wait_until
 
@@ -65,7 +66,19 @@ def lock(project: Path) -> None:
             env=uv_environment(),
         )
     elif project.name == "exporter":
-        uv("pip", "compile", "--quiet", "--format", "pylock.toml", "pyproject.toml", "-o", "pylock.toml", cwd=project)
+        uv(
+            "pip",
+            "compile",
+            "--quiet",
+            "--python-version",
+            "3.11",
+            "--format",
+            "pylock.toml",
+            "pyproject.toml",
+            "-o",
+            "pylock.toml",
+            cwd=project,
+        )
     elif project.name in ("notes", "workspace"):
         uv("lock", "--quiet", cwd=project)
 
@@ -181,7 +194,7 @@ class TestNotes:
     def test_the_image_has_neither_its_source_twice_nor_what_development_needs(self, notes: Service):
         found = [path for path in notes.listing if path.endswith("notes/main.py")]
         assert len(found) == 1 and found[0].startswith("/opt/venv/")
-        assert not [path for path in notes.listing if "/pytest" in path or path.endswith("/bin/uv")]
+        assert not [path for path in notes.listing if "site-packages/pytest" in path or path.endswith("/bin/uv")]
 
     def test_a_code_change_leaves_the_layer_of_the_requirements(self, notes: Service):
         before = inspect(notes.image)["RootFS"]["Layers"]
@@ -239,3 +252,50 @@ def test_a_lock_that_does_not_fit_its_project_ends_the_build(engine: None, tmp_p
     metadata.write_text(metadata.read_text().replace('"fastapi>=0.115,<1"', '"fastapi>=0.115,<1", "httpx"'))
     refused = Service(project).bake("image", check=False)
     assert refused.returncode and "The lockfile at `uv.lock` needs to be updated" in refused.stderr
+
+
+@pytest.mark.xdist_group("shared")
+@pytest.mark.parametrize("flavor", FLAVORS)
+def test_a_project_on_the_shared_base_installs_its_lock_and_itself(base: BaseImage, tmp_path: Path, flavor: str):
+    project = adopt("notes", tmp_path, base="shared", base_image=base.name, flavor=flavor)
+    with Service(project) as service:
+        service.bake("image")
+        with service.production():
+            assert get(service.url("/add/tea"))[0] == 200
+            assert json.loads(get(service.url("/"))[1]) == {"version": "2.1.0", "notes": ["<p>tea</p>"]}
+
+
+# What the engine knows of an image or a container, and the update may not change. The labels have the version.
+CONFIG = ("User", "ExposedPorts", "Env", "Cmd", "Entrypoint", "WorkingDir", "StopSignal", "Healthcheck", "Volumes")
+HOST_CONFIG = ("NanoCpus", "Memory", "MemorySwap", "PidsLimit", "Ulimits", "CapDrop", "SecurityOpt", "Tmpfs", "Binds")
+
+
+@pytest.mark.xdist_group("existing")
+def test_a_service_that_0_3_0_adopted_does_the_same_after_the_update(engine: None, tmp_path: Path):
+    template = working_clone(tmp_path / "template", ["0.3.0"], "99.0.0")
+    project = tmp_path / "site"
+    shutil.copytree(FIXTURES / "site", project, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("Dockerfile", "README.md"):
+        (project / file).unlink(missing_ok=True)
+    answers = {"source": "existing", "service_name": "site"} | ADOPTED["site"]
+    generate_from(template, project, "0.3.0", **answers)
+    commit(project)
+    seen = []
+    for _ in range(2):
+        with Service(project) as service:
+            service.bake("image")
+            with service.production():
+                status, page = get(service.url("/healthz/"))
+                container = inspect(service.container)
+                docker("stop", service.container)
+                code = service.state["ExitCode"]
+            config = {key: container["Config"].get(key) for key in CONFIG}
+            config["Env"] = sorted(line for line in config["Env"] if not line.startswith("SERVICE_VERSION="))
+            host = {key: container["HostConfig"].get(key) for key in HOST_CONFIG}
+            code_of_the_app = sorted(path for path in service.listing if path.startswith("/app/"))
+            seen.append((status, page, code, config, host, code_of_the_app))
+        if len(seen) == 1:
+            command = (sys.executable, "-m", "copier", "update", "--defaults", "--vcs-ref", "99.0.0", "--quiet")
+            run(*command, cwd=project)
+            commit(project)
+    assert seen[0] == seen[1]

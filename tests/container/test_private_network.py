@@ -4,6 +4,7 @@ import base64
 import hashlib
 import http.server
 import json
+import re
 import ssl
 import subprocess
 import sys
@@ -17,12 +18,16 @@ import pytest
 import trustme
 
 from testing.docker import docker, inspect
+from testing.process import run
 from testing.service import Service
 from testing.template import generate, questions
+from testing.uv import uv
 
 pytestmark = pytest.mark.xdist_group("private-network")
 
 HOST = "index.internal"
+# What the project with a lock needs; the index mirrors it.
+MIRRORED = "itsdangerous==2.2.0"
 USER, PASSWORD = "build-robot", "a-canary-of-a-password"
 
 
@@ -86,7 +91,7 @@ def private(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     requirement = wheel(folder)
     # The installer too comes from the index.
     uv = f"uv=={questions()['uv_version']['default']}"
-    command = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, uv)
+    command = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, uv, MIRRORED)
     subprocess.run(command, check=True, capture_output=True)
 
     server = http.server.ThreadingHTTPServer((gateway, 0), type("Here", (Index,), {"folder": folder}))
@@ -142,3 +147,27 @@ def test_a_build_needs_the_secrets_and_no_edit_and_keeps_neither(service: Servic
             content = image.extractfile(layer).read()
             assert [secret for secret in secrets if secret in content] == [], layer
     assert len(layers) >= 5
+
+
+def test_a_lock_of_the_public_index_installs_from_the_mirror(private: dict, tmp_path: Path):
+    """uv itself would take the URLs that the lock names."""
+    project = tmp_path / "mirrored"
+    project.mkdir()
+    metadata = (
+        f'[project]\nname = "mirrored"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["{MIRRORED}"]\n'
+    )
+    (project / "pyproject.toml").write_text(metadata)
+    (project / "main.py").write_text("import itsdangerous\n")
+    uv("lock", "--quiet", cwd=project)
+    answers = {"source": "existing", "app_dir": "main.py", "start_command": "python -m main", "port": ""}
+    generate(project, requirements_file="uv.lock", **answers)
+    with Service(project) as service:
+        bake = private["bake"].removeprefix("bake=").split()
+        run(*bake, "image", cwd=project, env=service.env | private["env"])
+        assert service.sandbox("python", "-c", "import main; print(main.itsdangerous.__name__)").stdout
+        # A mirror that serves something else under the same name is refused.
+        changed = (project / "uv.lock").read_text()
+        digest = re.search(r"itsdangerous-2.2.0-py3-none-any.whl\", hash = \"sha256:([0-9a-f]+)", changed)
+        (project / "uv.lock").write_text(changed.replace(digest[1], "0" * 64))
+        refused = run(*bake, "image", cwd=project, env=service.env | private["env"], check=False)
+        assert refused.returncode and "Hash mismatch" in refused.stderr, refused.stderr

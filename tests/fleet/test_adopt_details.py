@@ -14,6 +14,7 @@ from fleet.adopt.dockerfile import read_dockerfile
 from fleet.adopt.evidence import gather
 from fleet.adopt.packages import find_packages, table
 from fleet.adopt.project import open_project
+from fleet.adopt.proposal import propose
 from fleet.adopt.python_version import CHOICES, find_python
 from fleet.adopt.requirements import find_requirements
 from fleet.adopt.scripts import read_script
@@ -325,6 +326,40 @@ def test_the_port_that_the_source_listens_on(tmp_path: Path):
     served = "from aiohttp import web\n\n\ndef main():\n    web.run_app(web.Application(), port=8123)\n"
     project = open_files(tmp_path, {"requirements.txt": "aiohttp", "a/__main__.py": served})
     assert find_start(gather(project), find_requirements(project), None, None).port == "8123"
+
+
+def test_the_configuration_of_the_server_finds_the_virtual_environment_and_the_command_its_data(tmp_path: Path):
+    project = open_files(
+        tmp_path,
+        {
+            "Dockerfile": "FROM python:3.13\nENV VIRTUAL_ENV=/venv\nWORKDIR /code\nCOPY . .\n"
+            "CMD uwsgi web.ini --spooler /srv/spool --stats /tmp/stats\n",
+            "web.ini": "[uwsgi]\nhttp-socket = :8050\nvirtualenv = $(VIRTUAL_ENV)\n",
+            "app.py": "",
+            "requirements.txt": "uwsgi\n",
+        },
+    )
+    data = propose(project, {}).data
+    assert data["environment"] == "VIRTUAL_ENV=/opt/venv"
+    assert data["data_dirs"] == "/srv/spool"
+    assert data["build_packages"] == "build-essential"
+
+
+def test_a_program_of_the_project_that_serves_is_the_start_where_no_server_is_required(tmp_path: Path):
+    application = "import flask\napp = flask.Flask(__name__)\n"
+    main = "from web.server import main\nif __name__ == '__main__':\n    main()\n"
+    files = {
+        "requirements.txt": "flask\ntornado\n",
+        "web/__init__.py": application,
+        "web/server.py": "",
+        "run.py": main,
+    }
+    project = open_files(tmp_path, files)
+    assert find_start(gather(project), find_requirements(project), None, None).command == "python run.py"
+    (tmp_path / "run.py").write_text("from web import app\nif __name__ == '__main__':\n    app.run()\n")
+    project = open_project(tmp_path, GitEnvironment.from_process())
+    with pytest.raises(FleetError, match="no server for it"):
+        find_start(gather(project), find_requirements(project), None, None)
 
 
 def test_the_programs_of_supervisor_and_the_configuration_of_uwsgi(tmp_path: Path):
