@@ -31,6 +31,7 @@ class ComposeService:
     start_period: str = ""
     stop_signal: str = ""
     stop_grace_period: str = ""
+    mounts_checkout: bool = False
 
 
 class _Loader(yaml.SafeLoader):
@@ -113,6 +114,7 @@ def _read_service(project: Project, path: str, name: str, service: dict[str, Any
         str(health.get("start_period") or ""),
         str(service.get("stop_signal") or ""),
         str(service.get("stop_grace_period") or ""),
+        any(re.match(r"(\.|\./|\$\{?PWD\}?):", str(volume)) for volume in service.get("volumes") or ()),
     )
 
 

@@ -110,13 +110,15 @@ def find_candidates(evidence: Evidence) -> Iterator[Candidate]:
     for service in web[:1]:
         variables |= {key: value for key, value in service.variables.items() if "$" not in value}
     if image and (image.command or image.entrypoint):
+        found = []
         if web and web[0].command and not DEVELOPMENT.search(str(web[0].command)):
             joined = join_entrypoint(web[0].entrypoint or image.entrypoint, web[0].command, evidence, variables)
-            if joined.words:
-                yield Candidate(joined, f"{web[0].name} in {web[0].file}", joined.before, image.ports)
+            found.append(Candidate(joined, f"{web[0].name} in {web[0].file}", joined.before, image.ports))
         joined = join_entrypoint(image.entrypoint, image.command, evidence, variables)
-        if joined.words:
-            yield Candidate(joined, image.path, joined.before, image.ports)
+        found.append(Candidate(joined, image.path, joined.before, image.ports))
+        if web and web[0].mounts_checkout:  # for development
+            found.reverse()
+        yield from (candidate for candidate in found if candidate.command.words)
         if joined.program == "supervisord":
             yield from _supervised(evidence, variables, image.ports)
     for name in ("web", "app", "api", "server"):

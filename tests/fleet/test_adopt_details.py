@@ -246,17 +246,19 @@ def test_the_template_is_where_fleet_was_installed_from(
 
 
 @pytest.mark.parametrize(
-    ("command", "expected"),
+    ("command", "volumes", "expected"),
     [
-        ("gunicorn app:app -b :8000 -w 4", "gunicorn app:app -b :8000 -w 4"),
-        ("python manage.py runserver 0.0.0.0:8000", "gunicorn app:app -b :8000"),
-        ("gunicorn app:app --reload", "gunicorn app:app -b :8000"),
+        ("gunicorn app:app -b :8000 -w 4", [], "gunicorn app:app -b :8000 -w 4"),
+        ("gunicorn app:app -b :8000 -w 4", ["data:/data"], "gunicorn app:app -b :8000 -w 4"),
+        ("python manage.py run", [".:/app:ro"], "gunicorn app:app -b :8000"),
+        ("python manage.py runserver 0.0.0.0:8000", [], "gunicorn app:app -b :8000"),
+        ("gunicorn app:app --reload", [], "gunicorn app:app -b :8000"),
     ],
 )
 def test_a_compose_file_counts_more_than_the_dockerfile_unless_it_is_for_development(
-    tmp_path: Path, command: str, expected: str
+    tmp_path: Path, command: str, volumes: list[str], expected: str
 ):
-    service = {"build": {"context": "."}, "command": command, "ports": ["80:8000"]}
+    service = {"build": {"context": "."}, "command": command, "ports": ["80:8000"], "volumes": volumes}
     project = open_files(
         tmp_path,
         {
@@ -360,6 +362,23 @@ def test_a_program_of_the_project_that_serves_is_the_start_where_no_server_is_re
     project = open_project(tmp_path, GitEnvironment.from_process())
     with pytest.raises(FleetError, match="no server for it"):
         find_start(gather(project), find_requirements(project), None, None)
+
+
+def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_path: Path):
+    project = open_files(
+        tmp_path,
+        {
+            "pyproject.toml": "[build-system]\nrequires = ['hatchling']\nbuild-backend = 'hatchling.build'\n"
+            "[project]\nname = 'web'\nversion = '1'\n[project.scripts]\nweb = 'web.main:main'\n",
+            "web/__init__.py": "",
+            "web/main.py": "def main(): ...\n",
+            "web/migrations/env.py": "",
+            "alembic.ini": "[alembic]\nscript_location = web/migrations\n",
+            "requirements.txt": "alembic\n",
+        },
+    )
+    data = propose(project, {}).data
+    assert (data["local_packages"], data["app_dir"]) == (".", "alembic.ini web/migrations")
 
 
 def test_the_programs_of_supervisor_and_the_configuration_of_uwsgi(tmp_path: Path):
