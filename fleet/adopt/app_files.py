@@ -116,10 +116,16 @@ def _without_packaged(evidence: Evidence, kept: list[str], packaged: list[str], 
     tops = {path.split("/", 1)[0] for path in packaged if path.startswith("src")}
     rest = [path for path in kept if path not in packaged and path not in tops]
     rest = [path for path in rest if not any(path.startswith(f"{folder}/") for folder in packaged)]
+    tops |= set(packaged)
     tools = {"scripts", "script", "bin", "tools", "docker"} if packaged else set()
     rest = [path for path in rest if path not in tools or path in needed_paths]
     beside = [path for path in needed_paths if path.split("/", 1)[0] in tops and path not in packaged]
-    beside = [path for path in beside if not any(path.startswith(f"{folder}/") for folder in packaged)]
+    # Tools read scripts of migrations as files, wherever the package is.
+    beside = [
+        path
+        for path in beside
+        if evidence.project.has(f"{path}/env.py") or not any(path.startswith(f"{folder}/") for folder in packaged)
+    ]
     return list(dict.fromkeys([*rest, *beside]))
 
 

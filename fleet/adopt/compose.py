@@ -31,6 +31,7 @@ class ComposeService:
     start_period: str = ""
     stop_signal: str = ""
     stop_grace_period: str = ""
+    mounts_checkout: bool = False
 
 
 class _Loader(yaml.SafeLoader):
@@ -74,9 +75,15 @@ def read_services(project: Project) -> list[ComposeService]:
         }
         for name, service in listed.items():
             if isinstance(service, dict):
-                own = built | {project.folder.name.lower()}
+                own = built | _own_names(project)
                 services.append(_read_service(project, path, str(name), service, own))
     return services
+
+
+def _own_names(project: Project) -> set[str]:
+    """Return the names that an image of this project may have."""
+    named = (project.table("project").get("name"), project.table("tool", "poetry").get("name"))
+    return {str(name).lower() for name in (project.folder.name, *named) if name}
 
 
 def _read_service(project: Project, path: str, name: str, service: dict[str, Any], built: set[str]) -> ComposeService:
@@ -107,6 +114,7 @@ def _read_service(project: Project, path: str, name: str, service: dict[str, Any
         str(health.get("start_period") or ""),
         str(service.get("stop_signal") or ""),
         str(service.get("stop_grace_period") or ""),
+        any(re.match(r"(\.|\./|\$\{?PWD\}?):", str(volume)) for volume in service.get("volumes") or ()),
     )
 
 

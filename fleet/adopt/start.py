@@ -1,5 +1,6 @@
 """The command that starts the service, and its port."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from configparser import ConfigParser
@@ -109,13 +110,15 @@ def find_candidates(evidence: Evidence) -> Iterator[Candidate]:
     for service in web[:1]:
         variables |= {key: value for key, value in service.variables.items() if "$" not in value}
     if image and (image.command or image.entrypoint):
+        found = []
         if web and web[0].command and not DEVELOPMENT.search(str(web[0].command)):
             joined = join_entrypoint(web[0].entrypoint or image.entrypoint, web[0].command, evidence, variables)
-            if joined.words:
-                yield Candidate(joined, f"{web[0].name} in {web[0].file}", joined.before, image.ports)
+            found.append(Candidate(joined, f"{web[0].name} in {web[0].file}", joined.before, image.ports))
         joined = join_entrypoint(image.entrypoint, image.command, evidence, variables)
-        if joined.words:
-            yield Candidate(joined, image.path, joined.before, image.ports)
+        found.append(Candidate(joined, image.path, joined.before, image.ports))
+        if web and web[0].mounts_checkout:  # for development
+            found.reverse()
+        yield from (candidate for candidate in found if candidate.command.words)
         if joined.program == "supervisord":
             yield from _supervised(evidence, variables, image.ports)
     for name in ("web", "app", "api", "server"):
@@ -463,6 +466,9 @@ def _from_source(evidence: Evidence, requirements: Requirements, port: str | Non
             error = FleetError("ambiguous", f"several applications are equally likely: {names}", f"pass {choices}")
             raise Rejected("several applications", error)
         if words is None:
+            for candidate in _own_servers(evidence):
+                with contextlib.suppress(Rejected):
+                    return replace(check_command(candidate, evidence, requirements, port), reason=candidate.where)
             kind = "uvicorn" if best.interface == "asgi" else "gunicorn"
             error = FleetError(
                 "program-not-required",
@@ -478,6 +484,17 @@ def _from_source(evidence: Evidence, requirements: Requirements, port: str | Non
     for candidate in _programs(evidence):
         return replace(check_command(candidate, evidence, requirements, port), reason=candidate.where)
     raise Rejected("nothing tells how the service starts")
+
+
+def _own_servers(evidence: Evidence) -> Iterator[Candidate]:
+    """Yield the programs of the project that bring a server of their own, none for development."""
+    with contextlib.suppress(Rejected):
+        for candidate in _programs(evidence):
+            module, _ = _find_module(evidence, "python", list(candidate.command.words))
+            found = evidence.project.find_module(module) if module else None
+            path = found[1] if found else candidate.command.words[-1]
+            if path.endswith(".py") and not re.search(r"\bapp\.run\(|run_simple\(", evidence.project.read(path)):
+                yield candidate
 
 
 def _ports(evidence: Evidence) -> tuple[str, ...]:
