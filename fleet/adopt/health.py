@@ -85,11 +85,15 @@ def _rank(path: str) -> tuple[int, int, str]:
     return HEALTH_NAMES.index(name) if name in HEALTH_NAMES else len(HEALTH_NAMES), path.count("/"), path
 
 
-def find_host(settings: Settings) -> Result:
-    """Find health_host and health_https: what Django asks of the requests that it answers."""
+def find_host(evidence: Evidence, settings: Settings) -> Result:
+    """Find health_host and health_https: what the old health check sends, and what Django asks of requests."""
     result = Result()
+    image = evidence.image
+    sent = re.search(r"['\"]Host:\s*([\w.-]+)['\"]", image.healthcheck) if image else None
     found = settings.find("ALLOWED_HOSTS")
-    if found:
+    if sent and image:
+        result.answer("health_host", sent[1], f"the health check in {image.path}")
+    elif found:
         hosts = _hosts(found[1])
         where = found[0]
         if hosts is None:

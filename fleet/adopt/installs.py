@@ -25,6 +25,7 @@ class Installs:
     all_extras: bool = False
     all_groups: bool = False
     default_groups: bool = False
+    without_groups: tuple[str, ...] = ()
     with_project: bool = False
     folders: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
@@ -36,6 +37,7 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
     files: list[str] = []
     extras: list[str] = []
     groups: list[str] = []
+    without: list[str] = []
     folders: list[str] = []
     packages: list[str] = []
     flags: set[str] = set()
@@ -45,6 +47,7 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
             locks.append("uv.lock")
             extras += _values(words, ("--extra",))
             groups += _values(words, ("--group", "--only-group"))
+            without += _values(words, ("--no-group",))
             packages += _values(words, ("--package",))
             flags |= {word for word in words if word in ("--all-extras", "--all-groups")}
             if not {"--no-default-groups", "--only-group"} & set(words):
@@ -55,6 +58,7 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
             locks.append("poetry.lock")
             extras += _values(words, ("--extras", "-E"))
             groups += _values(words, ("--with", "--only"))
+            without += _values(words, ("--without",))
             if "--all-extras" in words:
                 flags.add("--all-extras")
             if not _values(words, ("--only",)):
@@ -81,6 +85,7 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
         "--all-extras" in flags,
         "--all-groups" in flags,
         "default groups" in flags,
+        tuple(dict.fromkeys(without)),
         "project" in flags,
         tuple(dict.fromkeys(folders)),
         tuple(dict.fromkeys(packages)),

@@ -132,11 +132,17 @@ def _read_accepted(
     groups = split_paths(given["groups"]) if "groups" in given else groups
     lock = read_lock(project, path, extras, groups)
     refusal, notes, unknown = None, [], []
-    if path.endswith("poetry.lock") and lock.from_git:
+    unhashed = [*lock.from_git, *lock.folders]
+    if path.endswith("poetry.lock") and unhashed:
         refusal = FleetError(
             "lock-without-hashes",
-            f"{path} has packages of git, which have no hash: {', '.join(lock.from_git)}",
+            f"{path} has packages of git or of folders, which have no hash: {', '.join(unhashed)}",
             "publish them to an index, or move the project to uv.lock",
+        )
+    if path.rsplit("/", 1)[-1].startswith("pylock") and lock.folders:
+        notes.append(
+            f"{path} has folders of the project, which the build does not have: export it without"
+            f" {', '.join(lock.folders)} (uv export --no-emit-local)."
         )
     if lock.files:
         notes.append(f"{path} has packages of single files, which the build does not have: {', '.join(lock.files)}.")
@@ -319,7 +325,9 @@ def find_parts(project: Project, installs: Installs) -> tuple[tuple[str, ...], t
     if installs.all_groups:
         wanted_groups += groups
     if installs.default_groups:
-        wanted_groups += [name for name in project.default_groups if name in groups]
+        wanted_groups += [
+            name for name in project.default_groups if name in groups and name not in installs.without_groups
+        ]
     wanted_groups += [name for name, option in servers.items() if option == "--group"]
     return (
         tuple(dict.fromkeys(name for name in wanted_extras if not DEVELOPMENT_PART.fullmatch(name.lower()))),

@@ -163,7 +163,7 @@ def test_what_is_installed(tmp_path: Path, files: dict[str, str], expected: dict
                 "pyproject.toml": PROJECT,
                 "poetry.lock": "[[package]]\nname = 'gunicorn'\n[package.source]\ntype = 'git'\n",
             },
-            "packages of git, which have no hash",
+            "packages of git or of folders, which have no hash",
         ),
     ],
 )

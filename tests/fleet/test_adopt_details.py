@@ -364,6 +364,25 @@ def test_a_program_of_the_project_that_serves_is_the_start_where_no_server_is_re
         find_start(gather(project), find_requirements(project), None, None)
 
 
+def test_what_the_old_dockerfile_installs_by_name_is_installed_besides(tmp_path: Path):
+    project = open_files(
+        tmp_path,
+        {
+            "Dockerfile": "FROM python:3.13-slim\nCOPY requirements.txt .\nRUN pip install -U pip wheel\n"
+            "RUN pip install -r requirements.txt && pip install 'gunicorn[gevent]==23.0.0' 'minio>=7' mysqlclient flask\n"
+            "COPY app.py .\nCMD gunicorn app:app\n",
+            "requirements.txt": "flask\n",
+            "app.py": "",
+        },
+    )
+    proposal = propose(project, {})
+    assert proposal.data["extra_requirements"] == "gunicorn[gevent]==23.0.0 minio mysqlclient"
+    assert "default-libmysqlclient-dev" in proposal.data["build_packages"]
+    assert proposal.refusal is None
+    pinned = "No file pins minio, mysqlclient: better add them to requirements.txt."
+    assert pinned in [finding.message for finding in proposal.by_hand]
+
+
 def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_path: Path):
     project = open_files(
         tmp_path,
