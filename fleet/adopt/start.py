@@ -354,6 +354,14 @@ def _port_in_source(evidence: Evidence, words: list[str]) -> str | None:
             match = match or re.search(r"(?:start_http_server|make_server|HTTPServer)\(\D*?(\d{4,5})\b", text)
             if match:
                 return match[1]
+    for name in re.findall(r"^\s*(?:from|import)\s+(\w+)", evidence.project.read(file), re.MULTILINE):
+        for path in evidence.project.sources:
+            if path.startswith(f"{name}/") and path.count("/") == 1:
+                match = re.search(
+                    r"^[A-Z_]*PORT\s*(?::\s*int\s*)?=\s*(\d{4,5})\b", evidence.project.read(path), re.MULTILINE
+                )
+                if match:
+                    return match[1]
     return None
 
 

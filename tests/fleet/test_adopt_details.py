@@ -369,7 +369,8 @@ def test_what_the_old_dockerfile_installs_by_name_is_installed_besides(tmp_path:
         tmp_path,
         {
             "Dockerfile": "FROM python:3.13-slim\nCOPY requirements.txt .\nRUN pip install -U pip wheel\n"
-            "RUN pip install -r requirements.txt && pip install 'gunicorn[gevent]==23.0.0' 'minio>=7' mysqlclient flask\n"
+            "RUN pip install -r requirements.txt && "
+            "pip install 'gunicorn[gevent]==23.0.0' 'minio>=7' mysqlclient flask\n"
             "COPY app.py .\nCMD gunicorn app:app\n",
             "requirements.txt": "flask\n",
             "app.py": "",
@@ -398,6 +399,42 @@ def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_pa
     )
     data = propose(project, {}).data
     assert (data["local_packages"], data["app_dir"]) == (".", "alembic.ini web/migrations")
+
+
+def test_the_port_that_a_package_of_the_started_file_names(tmp_path: Path):
+    files = {
+        "requirements.txt": "tornado",
+        "run.py": f"from web.main import main\n{MAIN}",
+        "web/__init__.py": "",
+        "web/constants.py": "NAME = 'web'\nDEFAULT_PORT = 8083\n",
+    }
+    project = open_files(tmp_path, files)
+    assert find_start(gather(project), find_requirements(project), None, None).port == "8083"
+
+
+@pytest.mark.parametrize(
+    ("volume", "data"),
+    [
+        ("./data:/srv/app/data", "/app/data"),
+        ("${DATA_DIR:-./data}:/data", "/data"),
+        ("./web:/srv/app/web", None),
+        ("./config.yml:/config/config.yml", None),
+        ("./config:/config:ro", None),
+        (".:/srv/app", None),
+    ],
+)
+def test_the_folders_that_a_compose_file_mounts(tmp_path: Path, volume: str, data: str | None):
+    service = {"build": ".", "ports": ["80:8000"], "volumes": [volume]}
+    project = open_files(
+        tmp_path,
+        {
+            "Dockerfile": "FROM python:3.13\nWORKDIR /srv/app\nCOPY . .\nCMD gunicorn web:app -b :8000\n",
+            "docker-compose.yml": yaml.safe_dump({"services": {"web": service}}),
+            "web/__init__.py": "",
+            "requirements.txt": "gunicorn\n",
+        },
+    )
+    assert propose(project, {}).data.get("data_dirs") == data
 
 
 def test_the_programs_of_supervisor_and_the_configuration_of_uwsgi(tmp_path: Path):
