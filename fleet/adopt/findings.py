@@ -88,7 +88,7 @@ def _installed_by_pip(command: str) -> Iterator[tuple[str, str]]:
             if is_value or word.startswith("-"):
                 is_value = not is_value and word in OPTIONS_WITH_VALUES
             elif found := re.fullmatch(r"([A-Za-z][\w.-]*)(\[[\w-]+\])?([\[=<>~!].*)?", word):
-                version = found[3] if re.fullmatch(r"[=~]=[\w.*+!-]+", found[3] or "") else ""
+                version = found[3] if re.fullmatch(r"([=~<>!]=|[<>])[\w.*+!-]+", found[3] or "") else ""
                 yield canonicalize_name(found[1]), f"{found[1]}{found[2] or ''}{version}"
 
 

@@ -377,11 +377,41 @@ def test_what_the_old_dockerfile_installs_by_name_is_installed_besides(tmp_path:
         },
     )
     proposal = propose(project, {})
-    assert proposal.data["extra_requirements"] == "gunicorn[gevent]==23.0.0 minio mysqlclient"
+    assert proposal.data["extra_requirements"] == "gunicorn[gevent]==23.0.0 minio>=7 mysqlclient"
     assert "default-libmysqlclient-dev" in proposal.data["build_packages"]
     assert proposal.refusal is None
-    pinned = "No file pins minio, mysqlclient: better add them to requirements.txt."
+    pinned = "No file pins minio>=7, mysqlclient: better add them to requirements.txt."
     assert pinned in [finding.message for finding in proposal.by_hand]
+
+
+@pytest.mark.parametrize(
+    ("command", "files", "requirements", "expected"),
+    [
+        ("python -u exporter.py", {"src/exporter.py": MAIN, "src/requirements.txt": "x\n"}, "src/requirements.txt", ""),
+        (
+            "python -u /usr/local/bin/exporter --quiet",
+            {
+                "pyproject.toml": "[project.scripts]\nexporter = 'exporter:main'\n",
+                "exporter.py": "",
+                "requirements.txt": "",
+            },
+            "requirements.txt",
+            "python -c \"__import__('pkgutil').resolve_name('exporter:main')()\" --quiet",
+        ),
+    ],
+)
+def test_files_that_the_old_image_has_elsewhere(
+    tmp_path: Path, command: str, files: dict[str, str], requirements: str, expected: str
+):
+    dockerfile = f"FROM python:3.13\nWORKDIR /x\nRUN pip install -r requirements.txt\nCOPY src/ .\nCMD {command}\n"
+    data = propose(open_files(tmp_path, files | {"Dockerfile": dockerfile}), {}).data
+    assert data["requirements_file"] == requirements
+    assert data["start_command"] == (expected or "python -u src/exporter.py")
+
+
+def test_a_file_of_documentation_that_the_app_reads_is_in_the_image(tmp_path: Path):
+    files = {"requirements.txt": "x\n", "README.md": "", "CHANGELOG.md": "", "app.py": f"open('CHANGELOG.md')\n{MAIN}"}
+    assert propose(open_files(tmp_path, files), {}).data["app_dir"] == "CHANGELOG.md app.py"
 
 
 def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_path: Path):
