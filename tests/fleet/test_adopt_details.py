@@ -180,6 +180,16 @@ def test_a_distribution_without_a_wheel_is_compiled(
     assert set(build) == {"fast": {"build-essential"}, "psycopg2-binary": {"libpq-dev"}}.get("".join(compiled), set())
 
 
+@pytest.mark.parametrize(("command", "build"), [("apk add gcc libffi-dev", ["build-essential"]), ("apk add git", [])])
+def test_what_has_no_wheel_at_all_is_compiled_if_the_old_image_has_a_compiler(
+    tmp_path: Path, command: str, build: list[str]
+):
+    lock = '[[package]]\nname = "slow"\nversion = "1.0"\nfiles = [{file = "slow-1.0.tar.gz"}]\n'
+    files = {"pyproject.toml": POETRY_PROJECT, "poetry.lock": lock, "app.py": ""}
+    project = open_files(tmp_path, files | {"Dockerfile": f"FROM python:3.13-alpine\nRUN {command}\n"})
+    assert list(find_packages(gather(project), find_requirements(project))[0]) == build
+
+
 def test_the_version_of_python_is_one_that_needs_no_compiler(tmp_path: Path):
     project = open_files(tmp_path, {"requirements.txt": "psycopg2-binary==2.9.9\n", "app.py": ""})
     requirements = find_requirements(project)
@@ -412,6 +422,20 @@ def test_files_that_the_old_image_has_elsewhere(
 def test_a_file_of_documentation_that_the_app_reads_is_in_the_image(tmp_path: Path):
     files = {"requirements.txt": "x\n", "README.md": "", "CHANGELOG.md": "", "app.py": f"open('CHANGELOG.md')\n{MAIN}"}
     assert propose(open_files(tmp_path, files), {}).data["app_dir"] == "CHANGELOG.md app.py"
+
+
+def test_a_file_that_the_old_image_has_in_another_folder_is_there_in_the_new_one_too(tmp_path: Path):
+    files = {
+        "Dockerfile": "FROM python:3.13\nWORKDIR /srv\nCOPY web/ /srv/web/\nCOPY docs/api.yaml /srv/web/docs/api.yaml\n"
+        "COPY requirements.txt /srv/requirements/all.txt\nCMD python -m web\n",
+        "requirements.txt": "x\n",
+        "web/__main__.py": "",
+        "docs/api.yaml": "",
+        "docs/index.md": "",
+    }
+    data = propose(open_files(tmp_path, files), {}).data
+    assert data["build_commands"] == "install -D --mode=644 docs/api.yaml web/docs/api.yaml"
+    assert data["app_dir"] == "web docs/api.yaml"
 
 
 def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_path: Path):
