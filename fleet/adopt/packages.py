@@ -10,7 +10,6 @@ from typing import Any
 from .evidence import Evidence
 from .requirements import Requirements
 
-
 COMPILER = re.compile(r"(?<![\w-])(gcc|g\+\+|build-essential|build-base|clang)(?![\w+-])")
 
 
