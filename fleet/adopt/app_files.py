@@ -75,7 +75,9 @@ def find_app_files(
     imported = evidence.source.imports | started
     kept, left_out = [], []
     for name, files in top.items():
-        if not PATH.fullmatch(name) or (files == [name] and PACKAGING.fullmatch(name) and name != "manage.py"):
+        is_read = name in quoted and re.match(r"CHANGELOG|README|LICENSE|CONTRIBUTING", name)
+        is_packaging = files == [name] and PACKAGING.fullmatch(name) and name != "manage.py"
+        if not PATH.fullmatch(name) or (is_packaging and not is_read):
             continue
         is_folder = files != [name]
         used = any(is_run(file) and file.endswith(".py") for file in files)

@@ -9,6 +9,7 @@ import yaml
 
 from .dockerfile import DEVELOPMENT
 from .project import Project
+from .words import expand
 
 NAMED = re.compile(r"(docker-)?compose([.-][\w.-]+)?\.ya?ml")
 
@@ -108,7 +109,7 @@ def _read_service(project: Project, path: str, name: str, service: dict[str, Any
         tuple(_read_ports(service)),
         " ".join(map(str, test)) if isinstance(test, list) else str(test),
         _read_environment(service.get("environment")),
-        tuple(_read_volumes(service.get("volumes"))),
+        tuple(_read_volumes(project, service.get("volumes"))),
         dockerfile,
         str(build["target"]) if build.get("target") else None,
         str(health.get("start_period") or ""),
@@ -142,13 +143,21 @@ def _read_environment(value: Any) -> dict[str, str]:
     return {str(key): str(item) for key, item in value.items() if item is not None}
 
 
-def _read_volumes(value: Any) -> list[str]:
-    """Return the places in the container of named volumes; folders of the checkout are for development."""
+def _read_volumes(project: Project, value: Any) -> list[str]:
+    """Return the places in the container of named volumes, and of folders that the checkout does not have.
+
+    The other folders of the checkout are for development.
+    """
     found = []
     for volume in value if isinstance(value, list) else []:
         if isinstance(volume, dict):
             if volume.get("type") == "volume" and volume.get("target"):
                 found.append(str(volume["target"]))
-        elif re.fullmatch(r"[A-Za-z0-9][\w.-]*:/[^:]*(:\w+)?", str(volume)):
-            found.append(str(volume).split(":")[1])
+            continue
+        text = expand(str(volume), {})
+        if re.fullmatch(r"[A-Za-z0-9][\w.-]*:/[^:]*(:\w+)?", text):
+            found.append(text.split(":")[1])
+        elif match := re.fullmatch(r"\./([\w-]+(?:/[\w-]+)*)/?:(/[^:.]*)(:(rw|z|Z))?", text):
+            is_there = match[1] in project.folders or project.has(match[1])
+            found += [] if is_there else [match[2]]
     return found

@@ -10,6 +10,8 @@ from typing import Any
 from .evidence import Evidence
 from .requirements import Requirements
 
+COMPILER = re.compile(r"(?<![\w-])(gcc|g\+\+|build-essential|build-base|clang)(?![\w+-])")
+
 
 @functools.cache
 def table() -> dict[str, Any]:
@@ -38,11 +40,14 @@ def find_packages(
             build.setdefault(package, f"{name}, which has no wheel")
         for package in needs.get("runtime", ()):
             runtime.setdefault(package, f"{name}, which has no wheel")
+    image = evidence.image
+    sources = [name for name, wheels in requirements.wheels.items() if not wheels]
+    if image and sources and any(COMPILER.search(command) for command in image.commands):
+        build.setdefault("build-essential", f"{', '.join(sources)}, which {image.path} compiles")
     if requirements.needs_git:
         build["git"] = f"git+https in {requirements.file}"
     if any(re.match(r"django\.contrib\.gis", text) for text in evidence.source.strings):
         runtime |= dict.fromkeys(("gdal-bin", "libgdal36", "libgeos-c1t64", "libproj25"), "django.contrib.gis")
-    image = evidence.image
     if image:
         asked = []
         for package in _renamed(image.final_packages):

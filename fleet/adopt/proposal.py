@@ -13,7 +13,7 @@ from .compiled import find_compiled
 from .compose import ComposeService
 from .environment import find_environment, keep_variables, old_variables
 from .evidence import Evidence, gather
-from .findings import find_work
+from .findings import find_besides, find_work
 from .health import Health, find_health, find_heartbeat, find_host
 from .lifecycle import find_lifecycle
 from .local import find_local, packaged
@@ -22,7 +22,7 @@ from .processes import find_processes
 from .project import Project
 from .python_version import CHOICES, find_python
 from .release import find_release, needed_paths
-from .requirements import Requirements, find_requirements
+from .requirements import Requirements, find_requirements, parse_requirement, split_paths
 from .results import Answer, Finding, Result
 from .settings import read_settings
 from .start import Start, find_start
@@ -58,6 +58,10 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
     _ = project.pyproject  # before anything else: a broken one makes every other error misleading
     evidence = gather(project)
     requirements = find_requirements(project, evidence.installs, given)
+    besides = split_paths(given["extra_requirements"]) if "extra_requirements" in given else ()
+    besides = besides or find_besides(evidence, requirements)
+    brought = {name: value for word in besides for name, value in parse_requirement(word)}
+    requirements = replace(requirements, distributions={**requirements.distributions, **brought})
     python, python_reason = _find_python(project, evidence, requirements, given)
     try:
         start = find_start(evidence, requirements, given.get("port"), given.get("start_command"))
@@ -68,6 +72,7 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
         Answer("description", *_find_description(project)),
         Answer("requirements_file", requirements.file, requirements.reason),
         *_requirement_answers(project, requirements),
+        *([Answer("extra_requirements", " ".join(besides), "the old Dockerfile installs them too")] if besides else []),
         Answer("python_version", python, python_reason),
         Answer("start_command", start.command, start.reason),
         Answer("port", start.port, start.port_reason),
@@ -124,7 +129,7 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
     )
     by_hand = [*(Finding("requirements", note) for note in requirements.notes)]
     by_hand += [finding for result in results for finding in result.by_hand]
-    by_hand += find_work(evidence, start, requirements, bool(local.value("local_packages")))
+    by_hand += find_work(evidence, start, requirements, bool(local.value("local_packages")), besides)
     refusal = requirements.refusal or start.refusal
     return Proposal(tuple(_with_given(answers, given)), tuple(unknown), tuple(by_hand), refusal)
 

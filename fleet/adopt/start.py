@@ -209,6 +209,12 @@ def check_command(candidate: Candidate, evidence: Evidence, requirements: Requir
         raise Rejected("there is no command to run")
     if program == "python" and len(words) > 2 and words[1] == "-m" and words[2] in (*SERVERS, "celery"):
         words, program = words[2:], words[2]
+    if program == "python" and (path := next((word for word in words[1:] if not word.startswith("-")), "")):
+        name = path.rsplit("/", 1)[-1]
+        if re.fullmatch(r"/\S*/bin/[\w.-]+", path) and name in console_scripts(
+            evidence
+        ):  # python -u /usr/local/bin/NAME
+            words, program = [name, *words[words.index(path) + 1 :]], name
     if program in ("supervisord", "honcho", "circusd", "nginx", "s6-svscan", "init"):
         raise Rejected(f"{program} starts several programs, and a container of this layout has one")
     is_development = (program == "flask" and "run" in words) or any(word in DEVELOPMENT_SERVERS for word in words[1:3])
@@ -270,6 +276,9 @@ def inside(word: str, evidence: Evidence) -> str:
     if word.startswith("/") and CONFIGURATION.search(word):
         name = word.rsplit("/", 1)[-1]
         named = [path for path in evidence.project.files if path.rsplit("/", 1)[-1] == name]
+        return named[0] if len(named) == 1 else word
+    if re.fullmatch(r"\w+\.py", word) and not evidence.project.has(word):  # its folder was copied to the old one
+        named = [path for path in evidence.project.files if path.endswith(f"/{word}") and path.count("/") == 1]
         return named[0] if len(named) == 1 else word
     return word
 
@@ -354,6 +363,14 @@ def _port_in_source(evidence: Evidence, words: list[str]) -> str | None:
             match = match or re.search(r"(?:start_http_server|make_server|HTTPServer)\(\D*?(\d{4,5})\b", text)
             if match:
                 return match[1]
+    for name in re.findall(r"^\s*(?:from|import)\s+(\w+)", evidence.project.read(file), re.MULTILINE):
+        for path in evidence.project.sources:
+            if path.startswith(f"{name}/") and path.count("/") == 1:
+                match = re.search(
+                    r"^[A-Z_]*PORT\s*(?::\s*int\s*)?=\s*(\d{4,5})\b", evidence.project.read(path), re.MULTILINE
+                )
+                if match:
+                    return match[1]
     return None
 
 

@@ -180,6 +180,16 @@ def test_a_distribution_without_a_wheel_is_compiled(
     assert set(build) == {"fast": {"build-essential"}, "psycopg2-binary": {"libpq-dev"}}.get("".join(compiled), set())
 
 
+@pytest.mark.parametrize(("command", "build"), [("apk add gcc libffi-dev", ["build-essential"]), ("apk add git", [])])
+def test_what_has_no_wheel_at_all_is_compiled_if_the_old_image_has_a_compiler(
+    tmp_path: Path, command: str, build: list[str]
+):
+    lock = '[[package]]\nname = "slow"\nversion = "1.0"\nfiles = [{file = "slow-1.0.tar.gz"}]\n'
+    files = {"pyproject.toml": POETRY_PROJECT, "poetry.lock": lock, "app.py": ""}
+    project = open_files(tmp_path, files | {"Dockerfile": f"FROM python:3.13-alpine\nRUN {command}\n"})
+    assert list(find_packages(gather(project), find_requirements(project))[0]) == build
+
+
 def test_the_version_of_python_is_one_that_needs_no_compiler(tmp_path: Path):
     project = open_files(tmp_path, {"requirements.txt": "psycopg2-binary==2.9.9\n", "app.py": ""})
     requirements = find_requirements(project)
@@ -364,6 +374,70 @@ def test_a_program_of_the_project_that_serves_is_the_start_where_no_server_is_re
         find_start(gather(project), find_requirements(project), None, None)
 
 
+def test_what_the_old_dockerfile_installs_by_name_is_installed_besides(tmp_path: Path):
+    project = open_files(
+        tmp_path,
+        {
+            "Dockerfile": "FROM python:3.13-slim\nCOPY requirements.txt .\nRUN pip install -U pip wheel\n"
+            "RUN pip install -r requirements.txt && "
+            "pip install 'gunicorn[gevent]==23.0.0' 'minio>=7' mysqlclient flask\n"
+            "COPY app.py .\nCMD gunicorn app:app\n",
+            "requirements.txt": "flask\n",
+            "app.py": "",
+        },
+    )
+    proposal = propose(project, {})
+    assert proposal.data["extra_requirements"] == "gunicorn[gevent]==23.0.0 minio>=7 mysqlclient"
+    assert "default-libmysqlclient-dev" in proposal.data["build_packages"]
+    assert proposal.refusal is None
+    pinned = "No file pins minio>=7, mysqlclient: better add them to requirements.txt."
+    assert pinned in [finding.message for finding in proposal.by_hand]
+
+
+@pytest.mark.parametrize(
+    ("command", "files", "requirements", "expected"),
+    [
+        ("python -u exporter.py", {"src/exporter.py": MAIN, "src/requirements.txt": "x\n"}, "src/requirements.txt", ""),
+        (
+            "python -u /usr/local/bin/exporter --quiet",
+            {
+                "pyproject.toml": "[project.scripts]\nexporter = 'exporter:main'\n",
+                "exporter.py": "",
+                "requirements.txt": "",
+            },
+            "requirements.txt",
+            "python -c \"__import__('pkgutil').resolve_name('exporter:main')()\" --quiet",
+        ),
+    ],
+)
+def test_files_that_the_old_image_has_elsewhere(
+    tmp_path: Path, command: str, files: dict[str, str], requirements: str, expected: str
+):
+    dockerfile = f"FROM python:3.13\nWORKDIR /x\nRUN pip install -r requirements.txt\nCOPY src/ .\nCMD {command}\n"
+    data = propose(open_files(tmp_path, files | {"Dockerfile": dockerfile}), {}).data
+    assert data["requirements_file"] == requirements
+    assert data["start_command"] == (expected or "python -u src/exporter.py")
+
+
+def test_a_file_of_documentation_that_the_app_reads_is_in_the_image(tmp_path: Path):
+    files = {"requirements.txt": "x\n", "README.md": "", "CHANGELOG.md": "", "app.py": f"open('CHANGELOG.md')\n{MAIN}"}
+    assert propose(open_files(tmp_path, files), {}).data["app_dir"] == "CHANGELOG.md app.py"
+
+
+def test_a_file_that_the_old_image_has_in_another_folder_is_there_in_the_new_one_too(tmp_path: Path):
+    files = {
+        "Dockerfile": "FROM python:3.13\nWORKDIR /srv\nCOPY web/ /srv/web/\nCOPY docs/api.yaml /srv/web/docs/api.yaml\n"
+        "COPY requirements.txt /srv/requirements/all.txt\nCMD python -m web\n",
+        "requirements.txt": "x\n",
+        "web/__main__.py": "",
+        "docs/api.yaml": "",
+        "docs/index.md": "",
+    }
+    data = propose(open_files(tmp_path, files), {}).data
+    assert data["build_commands"] == "install -D --mode=644 docs/api.yaml web/docs/api.yaml"
+    assert data["app_dir"] == "web docs/api.yaml"
+
+
 def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_path: Path):
     project = open_files(
         tmp_path,
@@ -379,6 +453,42 @@ def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_pa
     )
     data = propose(project, {}).data
     assert (data["local_packages"], data["app_dir"]) == (".", "alembic.ini web/migrations")
+
+
+def test_the_port_that_a_package_of_the_started_file_names(tmp_path: Path):
+    files = {
+        "requirements.txt": "tornado",
+        "run.py": f"from web.main import main\n{MAIN}",
+        "web/__init__.py": "",
+        "web/constants.py": "NAME = 'web'\nDEFAULT_PORT = 8083\n",
+    }
+    project = open_files(tmp_path, files)
+    assert find_start(gather(project), find_requirements(project), None, None).port == "8083"
+
+
+@pytest.mark.parametrize(
+    ("volume", "data"),
+    [
+        ("./data:/srv/app/data", "/app/data"),
+        ("${DATA_DIR:-./data}:/data", "/data"),
+        ("./web:/srv/app/web", None),
+        ("./config.yml:/config/config.yml", None),
+        ("./config:/config:ro", None),
+        (".:/srv/app", None),
+    ],
+)
+def test_the_folders_that_a_compose_file_mounts(tmp_path: Path, volume: str, data: str | None):
+    service = {"build": ".", "ports": ["80:8000"], "volumes": [volume]}
+    project = open_files(
+        tmp_path,
+        {
+            "Dockerfile": "FROM python:3.13\nWORKDIR /srv/app\nCOPY . .\nCMD gunicorn web:app -b :8000\n",
+            "docker-compose.yml": yaml.safe_dump({"services": {"web": service}}),
+            "web/__init__.py": "",
+            "requirements.txt": "gunicorn\n",
+        },
+    )
+    assert propose(project, {}).data.get("data_dirs") == data
 
 
 def test_the_programs_of_supervisor_and_the_configuration_of_uwsgi(tmp_path: Path):
