@@ -94,7 +94,11 @@ def find_assets(evidence: Evidence) -> Result:
             "assets",
             f"The build context has no file whose name starts with a dot: rename {', '.join(hidden)}, or do without.",
         )
-    sources = (image and _copied_sources(project, node, image)) or find_sources(project, node, script, outputs)
+    sources = _copied_sources(project, node, image) if image else []
+    if not sources:
+        sources = find_sources(project, node, script, outputs)
+        if not node.folder:
+            result.unknown.append(f"assets_files: whether `{command}` reads other files")
     where = image.path if image else f"the script {script} in {node.path('package.json')}"
     result.answer("assets_lock", node.path(node.lock), f"{where} builds assets")
     result.answer("assets_files", " ".join(sources), "the sources and the configuration of the assets")

@@ -26,7 +26,7 @@ from .words import Command, parse_command
 LEFT_OUT = re.compile(
     r"\b(runserver|runserver_plus|flask run|npm|yarn|pnpm|bun|npx|node|pytest|tox|jupyter|mkdocs|sphinx-build|watchmedo"
     r"|watchfiles|collectstatic|compilemessages|createsuperuser|loaddata|mailhog|coverage|ruff|mypy|debugpy|ipython"
-    r"|shell|shell_plus|dbshell|psql|redis-server|postgres|nginx|cypress|playwright|locust|honcho|foreman)\b"
+    r"|shell|shell_plus|dbshell|psql|redis-server|postgres|nginx|cypress|playwright|locust|honcho|foreman|http\.server)\b|(^|\s)dev/"
     r"|--reload|--debug\b|fastapi dev|manage\.py test"
 )
 NOT_PROGRAMS = {
