@@ -389,7 +389,7 @@ NODE = (
     [
         (
             {"ui/package.json": PACKAGE, "ui/package-lock.json": "{}", "ui/src/a.js": "", "ui/README.md": ""},
-            {"assets_lock": "ui/package-lock.json", "assets_files": "ui/src", "assets_output": "ui/dist"},
+            {"assets_lock": "ui/package-lock.json", "assets_files": None, "assets_output": "ui/dist"},
         ),
         (
             {
