@@ -14,6 +14,7 @@ from .words import ASSIGNMENT, expand, split_shell, unwrap
 from .words import Command as Words
 
 STEPS = {"collectstatic", "compilemessages", "compress", "compilescss", "compilejsi18n"}
+PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 # The word before a step of a program that is not manage.py.
 OTHER_STEPS = re.compile(r"\b(pybabel compile|assets build|translate compile|digest compile)\b")
 
@@ -40,6 +41,8 @@ def find_build(evidence: Evidence, start: Start, settings: Settings) -> Result:
             "build-step", "The settings store static files elsewhere: run collectstatic where it may write there."
         )
     commands = _unique(found)
+    found = {command: image.path for command in _renamed_files(evidence) if image} | found
+    commands = [command for command in found if command.startswith("install ") or command in commands]
     if not commands:
         return result
     written = []
@@ -57,6 +60,19 @@ def find_build(evidence: Evidence, start: Start, settings: Settings) -> Result:
     elif root and is_outside:
         result.answer("build_outputs", root, "STATIC_ROOT in the settings")
     return result
+
+
+def _renamed_files(evidence: Evidence) -> Iterator[str]:
+    """Yield commands for files that the old image has below another folder of the app than the project has."""
+    image = evidence.image
+    workdir = image.workdir.rstrip("/") if image else ""
+    for destination, source in image.renamed.items() if image else ():
+        place = destination.removeprefix(f"{workdir}/").removeprefix("./")
+        source = source.removeprefix("./")
+        is_data = evidence.project.has(source) and not source.endswith((".py", ".sh", ".txt", ".toml", ".lock"))
+        is_inside = bool(place.partition("/")[2]) and place.partition("/")[0] in evidence.project.folders
+        if is_data and is_inside and place != source and PATH.fullmatch(place) and PATH.fullmatch(source):
+            yield f"install -D --mode=644 {source} {place}"
 
 
 def _is_django(command: str) -> bool:

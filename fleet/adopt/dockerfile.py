@@ -315,7 +315,7 @@ def _apt_packages(
         if name != "RUN":
             continue
         known = dict(variables)
-        value = re.sub(r"`#[^`]*`", "", OPTIONS.sub("", value))
+        value = re.sub(r"`\s*#[^`]*`", "", OPTIONS.sub("", value))
         for words in split_shell(re.sub(r"\s#.*", "", value)):
             while words and (match := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", words[0], re.DOTALL)):
                 known[match[1]] = match[2]

@@ -5,7 +5,7 @@ import re
 from .evidence import Evidence
 from .results import Result
 from .settings import NAMED, find_module
-from .start import Start
+from .start import CONFIGURATION, Start
 
 # Variables that the new image sets itself, or that only the old one needs.
 IGNORED = re.compile(
@@ -64,6 +64,9 @@ def find_environment(
     """Find the answer to environment; `variables` are those of the old image."""
     result = Result()
     kept, left = keep_variables(evidence, variables, moved)
+    configurations = [word for word in start.command.split() if CONFIGURATION.search(word)]
+    if any("VIRTUAL_ENV" in evidence.project.read(path) for path in configurations):
+        kept["VIRTUAL_ENV"] = "/opt/venv"
     for old, new in moved.items():
         if not any(old in value for value in variables.values()):
             result.do_by_hand(

@@ -129,4 +129,5 @@ def _find_inside(project: Project, name: str) -> str:
     """Return the path in the project of a file of the old image, "" if the project does not have it."""
     parts = name.strip("\"'").removeprefix("./").strip("/").split("/")
     paths = ["/".join(parts[start:]) for start in range(len(parts))]
-    return next((path for path in paths if project.has(path)), "")
+    same = [path for path in project.files if path.count("/") == 1 and path.endswith(f"/{parts[-1]}")]
+    return next((path for path in paths if project.has(path)), same[0] if len(same) == 1 else "")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -60,6 +60,7 @@ class Requirements:
     groups: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    wheels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def find_requirements(
@@ -94,7 +95,11 @@ def find_requirements(
             raise FleetError(
                 "ambiguous", f"several requirements files are equally likely: {', '.join(best)}", f"pass {choices}"
             )
-        return _read(project, (ranked[0][0],), ranked[0][2], export)
+        paths: tuple[str, ...] = (ranked[0][0],)
+        reason = ranked[0][2]
+        if server := _find_server_file(project, ranked):
+            paths, reason = (*paths, server), f"{reason}, and {server} names the server"
+        return _read(project, paths, reason, export)
     if export:
         return _from_lock(project, export)
     return _from_metadata(project)
@@ -148,7 +153,7 @@ def _read_accepted(
     folders = tuple(folder for folder in dict.fromkeys(lock.folders.values()) if folder not in ("", "."))
     return Requirements(
         path, reason, lock.distributions, True, path, refusal, tuple(notes), bool(lock.from_git), (),
-        extras, groups, folders, tuple(unknown),
+        extras, groups, folders, tuple(unknown), lock.wheels,
     )  # fmt: skip
 
 
@@ -175,6 +180,13 @@ def rank_files(project: Project) -> list[tuple[str, int, str]]:
         return (4, "another file includes it") if path in included else (3, "the only one")
 
     return sorted(((path, *rank(path)) for path in found), key=lambda item: (item[1], item[0]))
+
+
+def _find_server_file(project: Project, ranked: list[tuple[str, int, str]]) -> str | None:
+    """Return the file that names a server, if the likeliest one names none."""
+    names = [path for path, _, _ in ranked if {name for name, _ in read_requirements(project, path)} & SERVERS]
+    included = {inner for path in names for inner in _includes(project, path)}
+    return names[0] if names and ranked[0][0] not in (*names, *included) else None
 
 
 def _includes(project: Project, path: str, pattern: re.Pattern[str] = INCLUDE) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The command that starts the service, and its port."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from configparser import ConfigParser
@@ -109,13 +110,15 @@ def find_candidates(evidence: Evidence) -> Iterator[Candidate]:
     for service in web[:1]:
         variables |= {key: value for key, value in service.variables.items() if "$" not in value}
     if image and (image.command or image.entrypoint):
+        found = []
         if web and web[0].command and not DEVELOPMENT.search(str(web[0].command)):
             joined = join_entrypoint(web[0].entrypoint or image.entrypoint, web[0].command, evidence, variables)
-            if joined.words:
-                yield Candidate(joined, f"{web[0].name} in {web[0].file}", joined.before, image.ports)
+            found.append(Candidate(joined, f"{web[0].name} in {web[0].file}", joined.before, image.ports))
         joined = join_entrypoint(image.entrypoint, image.command, evidence, variables)
-        if joined.words:
-            yield Candidate(joined, image.path, joined.before, image.ports)
+        found.append(Candidate(joined, image.path, joined.before, image.ports))
+        if web and web[0].mounts_checkout:  # for development
+            found.reverse()
+        yield from (candidate for candidate in found if candidate.command.words)
         if joined.program == "supervisord":
             yield from _supervised(evidence, variables, image.ports)
     for name in ("web", "app", "api", "server"):
@@ -206,6 +209,12 @@ def check_command(candidate: Candidate, evidence: Evidence, requirements: Requir
         raise Rejected("there is no command to run")
     if program == "python" and len(words) > 2 and words[1] == "-m" and words[2] in (*SERVERS, "celery"):
         words, program = words[2:], words[2]
+    if program == "python" and (path := next((word for word in words[1:] if not word.startswith("-")), "")):
+        name = path.rsplit("/", 1)[-1]
+        if re.fullmatch(r"/\S*/bin/[\w.-]+", path) and name in console_scripts(
+            evidence
+        ):  # python -u /usr/local/bin/NAME
+            words, program = [name, *words[words.index(path) + 1 :]], name
     if program in ("supervisord", "honcho", "circusd", "nginx", "s6-svscan", "init"):
         raise Rejected(f"{program} starts several programs, and a container of this layout has one")
     is_development = (program == "flask" and "run" in words) or any(word in DEVELOPMENT_SERVERS for word in words[1:3])
@@ -267,6 +276,9 @@ def inside(word: str, evidence: Evidence) -> str:
     if word.startswith("/") and CONFIGURATION.search(word):
         name = word.rsplit("/", 1)[-1]
         named = [path for path in evidence.project.files if path.rsplit("/", 1)[-1] == name]
+        return named[0] if len(named) == 1 else word
+    if re.fullmatch(r"\w+\.py", word) and not evidence.project.has(word):  # its folder was copied to the old one
+        named = [path for path in evidence.project.files if path.endswith(f"/{word}") and path.count("/") == 1]
         return named[0] if len(named) == 1 else word
     return word
 
@@ -351,6 +363,14 @@ def _port_in_source(evidence: Evidence, words: list[str]) -> str | None:
             match = match or re.search(r"(?:start_http_server|make_server|HTTPServer)\(\D*?(\d{4,5})\b", text)
             if match:
                 return match[1]
+    for name in re.findall(r"^\s*(?:from|import)\s+(\w+)", evidence.project.read(file), re.MULTILINE):
+        for path in evidence.project.sources:
+            if path.startswith(f"{name}/") and path.count("/") == 1:
+                match = re.search(
+                    r"^[A-Z_]*PORT\s*(?::\s*int\s*)?=\s*(\d{4,5})\b", evidence.project.read(path), re.MULTILINE
+                )
+                if match:
+                    return match[1]
     return None
 
 
@@ -463,6 +483,9 @@ def _from_source(evidence: Evidence, requirements: Requirements, port: str | Non
             error = FleetError("ambiguous", f"several applications are equally likely: {names}", f"pass {choices}")
             raise Rejected("several applications", error)
         if words is None:
+            for candidate in _own_servers(evidence):
+                with contextlib.suppress(Rejected):
+                    return replace(check_command(candidate, evidence, requirements, port), reason=candidate.where)
             kind = "uvicorn" if best.interface == "asgi" else "gunicorn"
             error = FleetError(
                 "program-not-required",
@@ -478,6 +501,17 @@ def _from_source(evidence: Evidence, requirements: Requirements, port: str | Non
     for candidate in _programs(evidence):
         return replace(check_command(candidate, evidence, requirements, port), reason=candidate.where)
     raise Rejected("nothing tells how the service starts")
+
+
+def _own_servers(evidence: Evidence) -> Iterator[Candidate]:
+    """Yield the programs of the project that bring a server of their own, none for development."""
+    with contextlib.suppress(Rejected):
+        for candidate in _programs(evidence):
+            module, _ = _find_module(evidence, "python", list(candidate.command.words))
+            found = evidence.project.find_module(module) if module else None
+            path = found[1] if found else candidate.command.words[-1]
+            if path.endswith(".py") and not re.search(r"\bapp\.run\(|run_simple\(", evidence.project.read(path)):
+                yield candidate
 
 
 def _ports(evidence: Evidence) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ CACHE = re.compile(r"node_modules|\.venv|/venv\b|site-packages|\.cache|__pycache
 SETTINGS = ("MEDIA_ROOT", "UPLOAD_FOLDER", "UPLOAD_DIR", "UPLOADS_DIR", "UPLOAD_PATH", "UPLOADED_FILES_DEST")
 
 
-def find_volumes(evidence: Evidence, settings: Settings) -> Result:
+def find_volumes(evidence: Evidence, settings: Settings, command: str = "") -> Result:
     """Find data_dirs, and what else the service writes."""
     result = Result()
     places: dict[str, str] = {}
@@ -26,6 +26,9 @@ def find_volumes(evidence: Evidence, settings: Settings) -> Result:
     for service in evidence.built:
         for place in service.volumes:
             places.setdefault(_moved(evidence, place), service.file)
+    for word in command.split()[1:]:
+        if PLACE.fullmatch(word) and "." not in word.rsplit("/", 1)[-1] and not FOREIGN.match(word):
+            places.setdefault(word, "the start command")
     named = [name for name in SETTINGS if settings.find(name)]
     unknown = []
     for name in named:
