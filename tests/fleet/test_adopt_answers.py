@@ -29,7 +29,7 @@ FLASK_FILES = {"requirements.txt": "flask\ngunicorn\n", "app.py": FLASK}
 BUILD = "[build-system]\nrequires = ['hatchling']\nbuild-backend = 'hatchling.build'\n"
 PROJECT = f"{BUILD}[project]\nname = 'a'\nversion = '1'\n"
 UV = "version = 1\n" + "".join(
-    f"[[package]]\nname = '{name}'\nversion = '1'\nsource = {{ registry = 'https://pypi.example' }}\n"
+    f"[[package]]\nname = '{name}'\nversion = '1'\nsource = {{ registry = 'https://index.example' }}\n"
     for name in ("flask", "gunicorn", "celery")
 )
 UV_OWN = (
@@ -179,7 +179,7 @@ def test_requirements_that_are_refused(tmp_path: Path, files: dict[str, str], se
 
 def test_a_second_index_has_no_mirror(tmp_path: Path):
     lock = UV_OWN.replace(
-        "'https://pypi.example' }\n[[package]]\nname = 'gunicorn'",
+        "'https://index.example' }\n[[package]]\nname = 'gunicorn'",
         "'https://other.example' }\n[[package]]\nname = 'gunicorn'",
     )
     proposal = look(tmp_path, {"pyproject.toml": PROJECT, "uv.lock": lock, "app.py": FLASK})
