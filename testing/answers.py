@@ -119,6 +119,7 @@ EXISTING: dict[str, dict[str, Any]] = {
         "source": "existing",
         "requirements_file": "requirements.txt, deploy/production.txt",
         "requirements_includes": "constraints.txt",
+        "extra_requirements": "colorama<1 idna==3.10",
         "app_dir": "reports",
         "installer": "pip",
         "build_commands": "python -m reports.compile",

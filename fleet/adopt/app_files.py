@@ -75,7 +75,9 @@ def find_app_files(
     imported = evidence.source.imports | started
     kept, left_out = [], []
     for name, files in top.items():
-        if not PATH.fullmatch(name) or (files == [name] and PACKAGING.fullmatch(name) and name != "manage.py"):
+        is_read = name in quoted and re.match(r"CHANGELOG|README|LICENSE|CONTRIBUTING", name)
+        is_packaging = files == [name] and PACKAGING.fullmatch(name) and name != "manage.py"
+        if not PATH.fullmatch(name) or (is_packaging and not is_read):
             continue
         is_folder = files != [name]
         used = any(is_run(file) and file.endswith(".py") for file in files)
@@ -116,10 +118,16 @@ def _without_packaged(evidence: Evidence, kept: list[str], packaged: list[str], 
     tops = {path.split("/", 1)[0] for path in packaged if path.startswith("src")}
     rest = [path for path in kept if path not in packaged and path not in tops]
     rest = [path for path in rest if not any(path.startswith(f"{folder}/") for folder in packaged)]
+    tops |= set(packaged)
     tools = {"scripts", "script", "bin", "tools", "docker"} if packaged else set()
     rest = [path for path in rest if path not in tools or path in needed_paths]
     beside = [path for path in needed_paths if path.split("/", 1)[0] in tops and path not in packaged]
-    beside = [path for path in beside if not any(path.startswith(f"{folder}/") for folder in packaged)]
+    # Tools read scripts of migrations as files, wherever the package is.
+    beside = [
+        path
+        for path in beside
+        if evidence.project.has(f"{path}/env.py") or not any(path.startswith(f"{folder}/") for folder in packaged)
+    ]
     return list(dict.fromkeys([*rest, *beside]))
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .dockerfile import Image
+from .dockerfile import Image, NodeStage
 from .evidence import Evidence
 from .project import Project
 from .results import Result
@@ -38,6 +38,9 @@ NOT_SOURCES = re.compile(
     r"|cypress\.config\.\w+|.*\.nix|docker-compose.*|nginx.*|stories|storybook",
     re.IGNORECASE,
 )
+HIDDEN = (
+    ".babelrc", ".postcssrc", ".postcssrc.json", ".browserslistrc", ".swcrc", ".parcelrc", ".npmrc", ".yarnrc.yml",
+)  # fmt: skip
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
 
@@ -81,23 +84,31 @@ def find_assets(evidence: Evidence) -> Result:
             f"{name} has no lock file beside it: run npm install, commit package-lock.json, and run this again.",
         )
         return result
-    moved: list[str] = []
-    outputs = list(dict.fromkeys(_copied_outputs(node, image, moved) if image else ()))
+    outputs = list(dict.fromkeys(_copied_outputs(node, image, result.moved) if image else ()))
     outputs = outputs or list(dict.fromkeys(_written(project, node, node.scripts[script])))
     if not image and outputs and all(_is_there(project, path) for path in outputs):
         return result  # built assets are committed
-    sources = find_sources(project, node, script, outputs)
+    hidden = [name for name in HIDDEN if project.has(posixpath.join(node.folder, name))]
+    if hidden:
+        result.do_by_hand(
+            "assets",
+            f"The build context has no file whose name starts with a dot: rename {', '.join(hidden)}, or do without.",
+        )
+    sources = _copied_sources(project, node, image) if image else []
+    if not sources:
+        sources = find_sources(project, node, script, outputs)
+        if not node.folder:
+            result.unknown.append(f"assets_files: whether `{command}` reads other files")
     where = image.path if image else f"the script {script} in {node.path('package.json')}"
     result.answer("assets_lock", node.path(node.lock), f"{where} builds assets")
-    result.answer("assets_files", " ".join(sources), "the sources and the configuration of the assets")
+    if sources != [node.folder]:  # the template's default
+        result.answer("assets_files", " ".join(sources), "the sources and the configuration of the assets")
     if command != DEFAULT_COMMAND:
         result.answer("assets_command", command, where)
     if outputs:
         result.answer("assets_output", " ".join(outputs), where)
     else:
         result.do_by_hand("assets", f"Name with --data assets_output=PATH what `{command}` writes.")
-    for message in dict.fromkeys(moved):
-        result.do_by_hand("assets", message)
     return result
 
 
@@ -161,12 +172,18 @@ def _find_command(node: Node, image: Image | None) -> tuple[str, str]:
     return "build", f"{manager} run build"
 
 
-def _copied_outputs(node: Node, image: Image, moved: list[str]) -> Iterator[str]:
-    """Yield the paths in the project of what the old image copies from its Node stages."""
+def _builds(node: Node, stage: NodeStage) -> bool:
+    """Return whether a stage runs a script of package.json."""
+    return any(match[3] in node.scripts for text in stage.commands for match in RUN.finditer(text))
+
+
+def _copied_outputs(node: Node, image: Image, moved: dict[str, str]) -> Iterator[str]:
+    """Yield the paths in the project of what the old image copies from its Node stages; fill in what `moved`."""
     workdir = image.workdir.rstrip("/")
+    building = [stage for stage in image.node_stages if _builds(node, stage)] or list(image.node_stages)
     for name, source, destination in image.from_stages:
-        stage = next((stage for stage in image.node_stages if stage.name.lower() == name.lower()), None)
-        if stage is None or "node_modules" in source or source.startswith("/usr/"):
+        stage = next((stage for stage in building if stage.name.lower() == name.lower()), None)
+        if stage is None or re.match(r"/usr/(local|lib|bin)/|.*node_modules", source):
             continue
         base, folder = _home(node, stage.folder, stage.copied)
         source = source if source.startswith("/") else f"/{source}"
@@ -181,9 +198,7 @@ def _copied_outputs(node: Node, image: Image, moved: list[str]) -> Iterator[str]
             place = f"{place}/{posixpath.basename(source)}"
         expected = place.removeprefix(f"{workdir}/") if workdir else place.lstrip("/")
         if expected != path and place not in (f"{workdir}/{path}", workdir):
-            moved.append(
-                f"The assets are in /app/{path} now, and the old image had them in {place}: correct the settings."
-            )
+            moved[place] = f"/app/{path}"
 
 
 def _home(node: Node, workdir: str, copied: tuple[tuple[str, str], ...]) -> tuple[str, str]:
@@ -209,6 +224,7 @@ def _is_there(project: Project, path: str) -> bool:
 def _expanded(node: Node, text: str, depth: int = 0) -> str:
     """Return the text of a script with the scripts that it runs."""
     more = [text]
+    text = re.sub(r"[\"'{}@]", "", text)
     for match in re.finditer(
         r"(?:npm run|pnpm(?: run)?|yarn(?: run)?|bun run|run-[sp]|npm-run-all\S*)\s+([\w:*\s-]+)", text
     ):
@@ -270,13 +286,25 @@ def _written(project: Project, node: Node, script: str) -> Iterator[str]:
             yield path
 
 
+def _copied_sources(project: Project, node: Node, image: Image) -> list[str]:
+    """Return what the Node stage of the old Dockerfile copies one by one, beside package.json; [] if it copies all."""
+    found: list[str] = []
+    for stage in image.node_stages:
+        for source, _ in stage.copied if _builds(node, stage) else ():
+            path = source.removeprefix("./").rstrip("/")
+            if path in ("", ".", node.folder):
+                return []
+            is_package = re.fullmatch(r"package.*\.json|.*lock.*|\.npmrc|\.yarn.*", posixpath.basename(path))
+            if not is_package and NAME.fullmatch(path) and _is_there(project, path):
+                found.append(path)
+    return list(dict.fromkeys(found))
+
+
 def find_sources(project: Project, node: Node, script: str, outputs: list[str]) -> list[str]:
     """Return what the assets are built from, beside package.json and the lock."""
     found: list[str] = []
     if node.folder:
-        prefix = f"{node.folder}/"
-        names = [path.removeprefix(prefix).partition("/")[0] for path in project.files if path.startswith(prefix)]
-        found += [f"{prefix}{name}" for name in dict.fromkeys(names) if not NOT_SOURCES.fullmatch(name)]
+        found.append(node.folder)  # all of it: nothing tells what the tools read
     else:
         found += _configurations(project, node)
         is_vite = "vite" in node.packages

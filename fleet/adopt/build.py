@@ -9,16 +9,17 @@ from .evidence import Evidence
 from .results import Result
 from .settings import Settings, has_default, read_name
 from .start import Start, inside
+from .volumes import FOREIGN
 from .words import ASSIGNMENT, expand, split_shell, unwrap
 from .words import Command as Words
 
 STEPS = {"collectstatic", "compilemessages", "compress", "compilescss", "compilejsi18n"}
-SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|KEY|CREDENTIAL|DSN")
+PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 # The word before a step of a program that is not manage.py.
 OTHER_STEPS = re.compile(r"\b(pybabel compile|assets build|translate compile|digest compile)\b")
 
 
-def find_build(evidence: Evidence, start: Start, settings: Settings, variables: dict[str, str]) -> Result:
+def find_build(evidence: Evidence, start: Start, settings: Settings) -> Result:
     """Find build_commands, with dummies for the secrets that the settings need."""
     result = Result()
     image = evidence.image
@@ -40,20 +41,38 @@ def find_build(evidence: Evidence, start: Start, settings: Settings, variables: 
             "build-step", "The settings store static files elsewhere: run collectstatic where it may write there."
         )
     commands = _unique(found)
+    found = {command: image.path for command in _renamed_files(evidence) if image} | found
+    commands = [command for command in found if command.startswith("install ") or command in commands]
     if not commands:
         return result
     written = []
     for command in commands:
-        needed = _dummies(settings, variables, command) if _is_django(command) else ""
+        needed = _dummies(settings, command) if _is_django(command) else ""
         written.append(f"{needed} {command}".strip())
     places = list(dict.fromkeys(found[command] for command in commands))
     result.answer("build_commands", " && ".join(written), f"found in {', '.join(places)}")
     if any("compilemessages" in command for command in commands):
         result.answer("build_packages", "gettext", "compilemessages")
     root = settings.path_of("STATIC_ROOT")
-    if root and any("collectstatic" in command for command in commands) and not root.startswith("/app/"):
+    is_outside = root and any("collectstatic" in command for command in commands) and not root.startswith("/app/")
+    if root and is_outside and FOREIGN.match(root):
+        result.do_by_hand("build-step", f"STATIC_ROOT is {root}, which cannot be: set it to a folder in /app.")
+    elif root and is_outside:
         result.answer("build_outputs", root, "STATIC_ROOT in the settings")
     return result
+
+
+def _renamed_files(evidence: Evidence) -> Iterator[str]:
+    """Yield commands for files that the old image has below another folder of the app than the project has."""
+    image = evidence.image
+    workdir = image.workdir.rstrip("/") if image else ""
+    for destination, source in image.renamed.items() if image else ():
+        place = destination.removeprefix(f"{workdir}/").removeprefix("./")
+        source = source.removeprefix("./")
+        is_data = evidence.project.has(source) and not source.endswith((".py", ".sh", ".txt", ".toml", ".lock"))
+        is_inside = bool(place.partition("/")[2]) and place.partition("/")[0] in evidence.project.folders
+        if is_data and is_inside and place != source and PATH.fullmatch(place) and PATH.fullmatch(source):
+            yield f"install -D --mode=644 {source} {place}"
 
 
 def _is_django(command: str) -> bool:
@@ -63,7 +82,6 @@ def _is_django(command: str) -> bool:
 def _steps(evidence: Evidence, text: str) -> Iterator[str]:
     """Yield the build steps among the commands of a line of shell, with the variables set for them."""
     image_variables = evidence.image.variables if evidence.image else {}
-    text = re.sub(r"^(--\S+\s+)+", "", text)
     exported: list[tuple[str, str]] = []
     for words in split_shell(text):
         while words and words[0] in ("then", "do", "else", "if", "!", "export"):
@@ -121,13 +139,9 @@ def _collectstatic(evidence: Evidence, settings: Settings) -> str:
 
 def _is_remote(settings: Settings) -> bool:
     """Return whether static files are stored in another service."""
-    return bool(
-        re.search(
-            r"STATICFILES_STORAGE\s*=\s*['\"][^'\"]*(s3|S3|gcloud|azure|storages\.backends)"
-            r"|['\"]staticfiles['\"]\s*:\s*\{\s*['\"]BACKEND['\"]\s*:\s*['\"][^'\"]*(s3|S3|gcloud|azure)",
-            settings.text,
-        )
-    )
+    found = [settings.find_plain(name) for name in ("STATICFILES_STORAGE", "STORAGES")]
+    text = " ".join(ast.unparse(item[1]) for item in found if item)
+    return bool(re.search(r"(?:staticfiles['\"]\s*:\s*\{[^}]*|^')[^'\"]*(s3|S3|gcloud|azure|GoogleCloud|Azure)", text))
 
 
 def _unique(found: dict[str, str]) -> list[str]:
@@ -139,12 +153,12 @@ def _unique(found: dict[str, str]) -> list[str]:
     return list(kept.values())
 
 
-def _dummies(settings: Settings, variables: dict[str, str], command: str) -> str:
+def _dummies(settings: Settings, command: str) -> str:
     """Return assignments for the variables that the settings read without a default."""
     found: dict[str, str] = {}
     declared = set(re.findall(r"^\s*([A-Z][A-Z0-9_]*)=\(", settings.text, re.MULTILINE))  # environ.Env(DEBUG=(bool, …))
     for _, tree in settings.trees:
-        for node in ast.walk(tree):
+        for node in _always(tree.body):
             if isinstance(node, ast.ClassDef) and any("BaseSettings" in ast.unparse(base) for base in node.bases):
                 found |= {name: _dummy(name, kind) for name, kind in _required_fields(node)}
             name = read_name(node)
@@ -156,9 +170,32 @@ def _dummies(settings: Settings, variables: dict[str, str], command: str) -> str
                 found.setdefault(name, _dummy(name, "int" if "cast=int" in cast or "cast=bool" in cast else kind))
             elif name == "SECRET_KEY" and _default_is_empty(node):
                 found.setdefault(name, "build")
-    set_here = {name for name, value in variables.items() if not SECRET.search(name) and value}
+    set_here = set(settings.variables)
     set_here |= set(re.findall(r"(?:^|\s)([A-Z][A-Z0-9_]*)=", command))
     return " ".join(f"{name}={value}" for name, value in found.items() if name not in set_here)
+
+
+def _always(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    """Yield the nodes of a module that run in any case, or outside of debugging."""
+    for statement in body:
+        if isinstance(statement, ast.If):
+            test = ast.unparse(statement.test)
+            yield from _walk(statement.test)
+            if test == "not DEBUG":
+                yield from _always(statement.body)
+            elif test == "DEBUG":
+                yield from _always(statement.orelse)
+        elif isinstance(statement, ast.Try | ast.With):
+            yield from _always(statement.body)
+        elif not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _walk(statement)
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and those in it, without what only a condition lets run."""
+    yield node
+    for inner in [node.test] if isinstance(node, ast.IfExp) else ast.iter_child_nodes(node):
+        yield from _walk(inner)
 
 
 def _default_is_empty(node: ast.AST) -> bool:

@@ -9,6 +9,7 @@ import yaml
 
 from .dockerfile import DEVELOPMENT
 from .project import Project
+from .words import expand
 
 NAMED = re.compile(r"(docker-)?compose([.-][\w.-]+)?\.ya?ml")
 
@@ -31,6 +32,7 @@ class ComposeService:
     start_period: str = ""
     stop_signal: str = ""
     stop_grace_period: str = ""
+    mounts_checkout: bool = False
 
 
 class _Loader(yaml.SafeLoader):
@@ -74,9 +76,15 @@ def read_services(project: Project) -> list[ComposeService]:
         }
         for name, service in listed.items():
             if isinstance(service, dict):
-                own = built | {project.folder.name.lower()}
+                own = built | _own_names(project)
                 services.append(_read_service(project, path, str(name), service, own))
     return services
+
+
+def _own_names(project: Project) -> set[str]:
+    """Return the names that an image of this project may have."""
+    named = (project.table("project").get("name"), project.table("tool", "poetry").get("name"))
+    return {str(name).lower() for name in (project.folder.name, *named) if name}
 
 
 def _read_service(project: Project, path: str, name: str, service: dict[str, Any], built: set[str]) -> ComposeService:
@@ -101,12 +109,13 @@ def _read_service(project: Project, path: str, name: str, service: dict[str, Any
         tuple(_read_ports(service)),
         " ".join(map(str, test)) if isinstance(test, list) else str(test),
         _read_environment(service.get("environment")),
-        tuple(_read_volumes(service.get("volumes"))),
+        tuple(_read_volumes(project, service.get("volumes"))),
         dockerfile,
         str(build["target"]) if build.get("target") else None,
         str(health.get("start_period") or ""),
         str(service.get("stop_signal") or ""),
         str(service.get("stop_grace_period") or ""),
+        any(re.match(r"(\.|\./|\$\{?PWD\}?):", str(volume)) for volume in service.get("volumes") or ()),
     )
 
 
@@ -134,13 +143,21 @@ def _read_environment(value: Any) -> dict[str, str]:
     return {str(key): str(item) for key, item in value.items() if item is not None}
 
 
-def _read_volumes(value: Any) -> list[str]:
-    """Return the places in the container of named volumes; folders of the checkout are for development."""
+def _read_volumes(project: Project, value: Any) -> list[str]:
+    """Return the places in the container of named volumes, and of folders that the checkout does not have.
+
+    The other folders of the checkout are for development.
+    """
     found = []
     for volume in value if isinstance(value, list) else []:
         if isinstance(volume, dict):
             if volume.get("type") == "volume" and volume.get("target"):
                 found.append(str(volume["target"]))
-        elif re.fullmatch(r"[A-Za-z0-9][\w.-]*:/[^:]*(:\w+)?", str(volume)):
-            found.append(str(volume).split(":")[1])
+            continue
+        text = expand(str(volume), {})
+        if re.fullmatch(r"[A-Za-z0-9][\w.-]*:/[^:]*(:\w+)?", text):
+            found.append(text.split(":")[1])
+        elif match := re.fullmatch(r"\./([\w-]+(?:/[\w-]+)*)/?:(/[^:.]*)(:(rw|z|Z))?", text):
+            is_there = match[1] in project.folders or project.has(match[1])
+            found += [] if is_there else [match[2]]
     return found

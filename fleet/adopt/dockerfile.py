@@ -14,6 +14,8 @@ from .words import expand, split_shell
 DEVELOPMENT = re.compile(r"(^|[^a-z])(dev|develop|development|test|tests|testing|local|debug|lint|ci|docs?)([^a-z]|$)")
 OTHER_LANGUAGE = re.compile(r"(^|/)(node|bun|golang|rust|ruby|php|openjdk|eclipse-temurin|nginx)\b")
 KNOWN_BASE = re.compile(r"(^|/)(python|debian|ubuntu|alpine|pypy|uv|buildpack-deps|fedora|ubi\d*)\b")
+# Options of an instruction, such as --mount of RUN.
+OPTIONS = re.compile(r"^(--\S+\s+)+")
 PYTHON = re.compile(r"python[:-]?v?(3\.\d+)")
 
 
@@ -156,7 +158,7 @@ def read_dockerfile(project: Project, path: str, target: str | None = None) -> I
             re.search(r"\b(npm|yarn|pnpm|bun)\s+(ci|install|run|build)", v) for s in stages for _, v in s.instructions
         ),
         tuple(
-            value
+            OPTIONS.sub("", value)
             for stage in stages
             if stage in chain or not DEVELOPMENT.search(stage.name.lower())
             for name, value in stage.instructions
@@ -164,7 +166,7 @@ def read_dockerfile(project: Project, path: str, target: str | None = None) -> I
         ),
         expand(last("STOPSIGNAL").strip(), variables),
         tuple(
-            _read_node_stage(stage, position)
+            _read_node_stage(stages, position)
             for position, stage in enumerate(stages)
             if re.search(r"(^|/)(node|bun)\b", _find_base(stages, stage))
         ),
@@ -187,7 +189,12 @@ def _read_folder(instructions: Iterable[tuple[str, str]], variables: dict[str, s
     return folder
 
 
-def _read_node_stage(stage: Stage, position: int) -> NodeStage:
+def _read_node_stage(stages: list[Stage], position: int) -> NodeStage:
+    """Read a stage together with those that it extends."""
+    chain = [stages[position]]
+    while (parent := _find_stage(stages[: stages.index(chain[0])], chain[0].base)) is not None:
+        chain.insert(0, parent)
+    stage = Stage(stages[position].name, chain[0].base, [found for part in chain for found in part.instructions])
     variables: dict[str, str] = {}
     for name, value in stage.instructions:
         if name in ("ENV", "ARG"):
@@ -196,7 +203,7 @@ def _read_node_stage(stage: Stage, position: int) -> NodeStage:
         stage.name or str(position),
         _read_folder(stage.instructions, variables),
         tuple(_read_copies(stage.instructions, variables)),
-        tuple(value for name, value in stage.instructions if name == "RUN"),
+        tuple(OPTIONS.sub("", value) for name, value in stage.instructions if name == "RUN"),
     )
 
 
@@ -308,7 +315,7 @@ def _apt_packages(
         if name != "RUN":
             continue
         known = dict(variables)
-        value = re.sub(r"^(--\S+\s+)+", "", value)
+        value = re.sub(r"`\s*#[^`]*`", "", OPTIONS.sub("", value))
         for words in split_shell(re.sub(r"\s#.*", "", value)):
             while words and (match := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", words[0], re.DOTALL)):
                 known[match[1]] = match[2]

@@ -1,7 +1,7 @@
 """What the template cannot express, so that the user does it by hand."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from packaging.utils import canonicalize_name
 
@@ -39,42 +39,57 @@ OPTIONS_WITH_VALUES = {
     "--wheel-dir",
     "--group",
     "--extra",
+    "--requirements",
+    "--constraint",
+    "--index-strategy",
+    "--python-preference",
+    "--python",
+    "-p",
+    "--extra-index-url",
+    "-f",
+    "--find-links",
 }
 
 
-def find_work(evidence: Evidence, start: Start, requirements: Requirements, is_installed: bool) -> Iterator[Finding]:
-    """Yield what remains to be done by hand, beside what the modules of the answers name."""
-    yield from _installed_besides(evidence, requirements)
+def find_work(
+    evidence: Evidence, start: Start, requirements: Requirements, is_installed: bool, besides: Iterable[str] = ()
+) -> Iterator[Finding]:
+    """Yield what remains to be done by hand, beside what the modules of the answers name.
+
+    `besides` are the distributions of the answer extra_requirements.
+    """
+    if loose := [word for word in besides if "==" not in word]:
+        yield Finding(
+            "requirements", f"No file pins {', '.join(loose)}: better add them to {requirements.file or 'the lock'}."
+        )
     if not is_installed:
         yield from _metadata(evidence)
     yield from _places(evidence, start)
     yield from _replaced(evidence)
 
 
-def _installed_besides(evidence: Evidence, requirements: Requirements) -> Iterator[Finding]:
+def find_besides(evidence: Evidence, requirements: Requirements) -> tuple[str, ...]:
+    """Return the distributions that the old Dockerfile installs by their names, and the requirements lack."""
     image = evidence.image
-    installed = sorted(
-        {
-            name
-            for command in (image.commands if image else ())
-            for name in _installed_by_pip(command)
-            if name not in requirements.distributions and name not in INSTALLERS and not evidence.project.has(name)
-        }
-    )
-    if installed:
-        listed = ", ".join(installed)
-        yield Finding("requirements", f"Add to {requirements.file} what the old Dockerfile installs besides: {listed}.")
+    found: dict[str, str] = {}
+    for command in image.commands if image else ():
+        for name, word in _installed_by_pip(command):
+            if name not in requirements.distributions and name not in INSTALLERS and not evidence.project.has(name):
+                found.setdefault(name, word)
+    own = canonicalize_name(str(evidence.project.table("project").get("name", "")))
+    return tuple(word for name, word in sorted(found.items()) if name != own)
 
 
-def _installed_by_pip(command: str) -> Iterator[str]:
-    """Yield the normalized names of the distributions that a command installs by name."""
+def _installed_by_pip(command: str) -> Iterator[tuple[str, str]]:
+    """Yield the distributions that a command installs by name: the normalized name, and the requirement."""
     for match in re.finditer(r"pip3? (?:install|wheel) ([^;&|]+)", command):
         is_value = False
         for word in (word.strip("\"'") for word in match[1].split()):
             if is_value or word.startswith("-"):
                 is_value = not is_value and word in OPTIONS_WITH_VALUES
-            elif found := re.fullmatch(r"([A-Za-z][\w.-]*)(\[[\w,-]+\])?([=<>~!]=?[\w.*]+)?", word):
-                yield canonicalize_name(found[1])
+            elif found := re.fullmatch(r"([A-Za-z][\w.-]*)(\[[\w-]+\])?([\[=<>~!].*)?", word):
+                version = found[3] if re.fullmatch(r"([=~<>!]=|[<>])[\w.*+!-]+", found[3] or "") else ""
+                yield canonicalize_name(found[1]), f"{found[1]}{found[2] or ''}{version}"
 
 
 def _metadata(evidence: Evidence) -> Iterator[Finding]:

@@ -85,11 +85,15 @@ def _rank(path: str) -> tuple[int, int, str]:
     return HEALTH_NAMES.index(name) if name in HEALTH_NAMES else len(HEALTH_NAMES), path.count("/"), path
 
 
-def find_host(settings: Settings) -> Result:
-    """Find health_host and health_https: what Django asks of the requests that it answers."""
+def find_host(evidence: Evidence, settings: Settings) -> Result:
+    """Find health_host and health_https: what the old health check sends, and what Django asks of requests."""
     result = Result()
+    image = evidence.image
+    sent = re.search(r"['\"]Host:\s*([\w.-]+)['\"]", image.healthcheck) if image else None
     found = settings.find("ALLOWED_HOSTS")
-    if found:
+    if sent and image:
+        result.answer("health_host", sent[1], f"the health check in {image.path}")
+    elif found:
         hosts = _hosts(found[1])
         where = found[0]
         if hosts is None:
@@ -102,7 +106,7 @@ def find_host(settings: Settings) -> Result:
             literal = [host.lstrip(".") for host in hosts if HOST.fullmatch(host.lstrip("."))]
             if literal:
                 result.answer("health_host", literal[0], f"the first one of ALLOWED_HOSTS in {where}")
-    redirects = settings.find("SECURE_SSL_REDIRECT")
+    redirects = settings.find_plain("SECURE_SSL_REDIRECT")
     if redirects and _is_true(redirects[1]) and not settings.find("SECURE_REDIRECT_EXEMPT"):
         header = settings.find("SECURE_PROXY_SSL_HEADER")
         if header and "X_FORWARDED_PROTO" in ast.unparse(header[1]):

@@ -8,7 +8,7 @@ from .project import Project
 from .words import expand, split_shell
 
 # Files for development; the old image may install them in a stage that is not of production.
-DEVELOPMENT = re.compile(r"(^|[^a-z])(dev|test|tests|local)([^a-z]|$)")
+DEVELOPMENT = re.compile(r"(^|[^a-z])(dev|test|tests|local|docs?|lint|ipython|debug)([^a-z]|$)")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Installs:
     all_extras: bool = False
     all_groups: bool = False
     default_groups: bool = False
+    without_groups: tuple[str, ...] = ()
     with_project: bool = False
     folders: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
@@ -36,6 +37,7 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
     files: list[str] = []
     extras: list[str] = []
     groups: list[str] = []
+    without: list[str] = []
     folders: list[str] = []
     packages: list[str] = []
     flags: set[str] = set()
@@ -45,6 +47,7 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
             locks.append("uv.lock")
             extras += _values(words, ("--extra",))
             groups += _values(words, ("--group", "--only-group"))
+            without += _values(words, ("--no-group",))
             packages += _values(words, ("--package",))
             flags |= {word for word in words if word in ("--all-extras", "--all-groups")}
             if not {"--no-default-groups", "--only-group"} & set(words):
@@ -55,13 +58,12 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
             locks.append("poetry.lock")
             extras += _values(words, ("--extras", "-E"))
             groups += _values(words, ("--with", "--only"))
+            without += _values(words, ("--without",))
             if "--all-extras" in words:
                 flags.add("--all-extras")
             if not _values(words, ("--only",)):
                 flags.add("default groups")
-            if action != "export" and "--no-root" not in words and not _values(words, ("--only",)):
-                flags.add("project")
-            if "--only-root" in words:
+            if action != "export" and "--no-root" not in words:
                 flags.add("project")
         elif tool in ("pip", "pip3"):
             for name in _values(words, ("-r", "--requirement"), split=False):
@@ -83,6 +85,7 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
         "--all-extras" in flags,
         "--all-groups" in flags,
         "default groups" in flags,
+        tuple(dict.fromkeys(without)),
         "project" in flags,
         tuple(dict.fromkeys(folders)),
         tuple(dict.fromkeys(packages)),
@@ -91,7 +94,7 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
 
 def _split(commands: Iterable[str], variables: dict[str, str]) -> Iterator[list[str]]:
     for text in commands:
-        text = re.sub(r"^(--\S+\s+)+", "", text)  # options of RUN, such as --mount
+        text = re.sub(r"\$\([^()]*\)", "", text)  # what a condition adds
         for words in split_shell(text):
             yield [expand(word, variables) for word in words]
 
@@ -103,6 +106,8 @@ def _find_action(words: list[str]) -> tuple[str, str]:
         rest = [word for word in words[position + 1 :] if not word.startswith("-")]
         if name in ("uv", "poetry") and rest[:1] and rest[0] in ("sync", "export", "install"):
             return name, rest[0]
+        if name == "pip-install":  # a script of the project
+            return "pip", "install"
         if name in ("pip", "pip3") and rest[:1] and rest[0] in ("install", "wheel"):
             return "pip", rest[0]
     return "", ""
@@ -124,4 +129,5 @@ def _find_inside(project: Project, name: str) -> str:
     """Return the path in the project of a file of the old image, "" if the project does not have it."""
     parts = name.strip("\"'").removeprefix("./").strip("/").split("/")
     paths = ["/".join(parts[start:]) for start in range(len(parts))]
-    return next((path for path in paths if project.has(path)), "")
+    same = [path for path in project.files if path.count("/") == 1 and path.endswith(f"/{parts[-1]}")]
+    return next((path for path in paths if project.has(path)), same[0] if len(same) == 1 else "")

@@ -66,5 +66,5 @@ def _dies_on_term(evidence: Evidence, words: list[str]) -> bool:
     """Return whether uWSGI stops on SIGTERM, by its options or its configuration file."""
     if any(word.startswith("--die-on-term") for word in words):
         return True
-    setting = re.compile(r"^\s*[\"']?die-on-term[\"']?\s*[:=]\s*(true|1|yes|on)", re.MULTILINE | re.IGNORECASE)
+    setting = re.compile(r"^\s*[\"']?die-on-term[\"']?\s*([:=]\s*(true|1|yes|on)|$)", re.MULTILINE | re.IGNORECASE)
     return any(setting.search(evidence.project.read(word.rpartition("=")[2] or word)) for word in words)

@@ -67,10 +67,19 @@ def is_complete(evidence: Evidence) -> bool:
     return has_all_data(evidence.project) and not leaves_package(evidence.project)
 
 
-def packaged(evidence: Evidence, local: Result) -> list[str]:
-    """Return the folders and modules that app_dir does without, because wheels have them."""
+def packaged(evidence: Evidence, local: Result, assets: Result, build: Result) -> list[str]:
+    """Return the folders and modules that app_dir does without, because wheels have them.
+
+    What the image builds is not in the wheels: the project's source is in /app then.
+    """
     project = evidence.project
-    found = [folder for folder in local.value("local_packages").split() if folder != "."]
-    if "." in local.value("local_packages").split() and is_complete(evidence):
+    folders = local.value("local_packages").split()
+    found = [folder for folder in folders if folder != "."]
+    is_built_in_place = bool(build.answers) or any(
+        path == package or path.startswith(f"{package}/")
+        for path in assets.value("assets_output").split()
+        for package in find_package(project)
+    )
+    if "." in folders and is_complete(evidence) and not is_built_in_place:
         found += find_package(project)
     return found

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ class Lock:
     folders: dict[str, str] = field(default_factory=dict)  # the name of each package, and its folder
     files: list[str] = field(default_factory=list)
     indexes: list[str] = field(default_factory=list)
+    wheels: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the names of the files of each package
 
 
 def find_locks(project: Project) -> list[str]:
@@ -69,6 +70,7 @@ def read_lock(project: Project, path: str, extras: Iterable[str] = (), groups: I
 def _add(lock: Lock, name: str, package: Mapping[str, Any]) -> None:
     """Add a package to what a lock installs, by its source."""
     lock.distributions[name] = f"=={package['version']}" if package.get("version") else ""
+    lock.wheels[name] = tuple(_wheels(package))
     source = package.get("source")
     source = source if isinstance(source, dict) else {}
     url = str(source.get("url", ""))
@@ -88,6 +90,18 @@ def _add(lock: Lock, name: str, package: Mapping[str, Any]) -> None:
     index = str(source.get("registry", "")) or (url if kind == "legacy" else "") or str(package.get("index", ""))
     if index and index not in lock.indexes:
         lock.indexes.append(index)
+
+
+def _wheels(package: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of the wheels that a lock lists for a package."""
+    for key in ("wheels", "files"):
+        listed = package.get(key)
+        for entry in listed if isinstance(listed, list) else []:
+            if isinstance(entry, dict):
+                place = str(entry.get("name") or entry.get("file") or entry.get("url") or "")
+                name = place.rsplit("/", 1)[-1].partition("#")[0]
+                if name.endswith(".whl"):
+                    yield name
 
 
 def _read_pipfile_lock(project: Project) -> dict[str, str]:

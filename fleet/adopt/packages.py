@@ -10,6 +10,8 @@ from typing import Any
 from .evidence import Evidence
 from .requirements import Requirements
 
+COMPILER = re.compile(r"(?<![\w-])(gcc|g\+\+|build-essential|build-base|clang)(?![\w+-])")
+
 
 @functools.cache
 def table() -> dict[str, Any]:
@@ -17,8 +19,13 @@ def table() -> dict[str, Any]:
     return tomllib.loads(files(__package__).joinpath("debian-packages.toml").read_text(encoding="utf-8"))
 
 
-def find_packages(evidence: Evidence, requirements: Requirements) -> tuple[dict[str, str], dict[str, str], list[str]]:
-    """Return the packages to build, those to run, with the reason for each, and what could not be told."""
+def find_packages(
+    evidence: Evidence, requirements: Requirements, compiled: Iterable[str] = ()
+) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """Return the packages to build, those to run, with the reason for each, and what could not be told.
+
+    `compiled` are the distributions that have no wheel.
+    """
     build: dict[str, str] = {}
     runtime: dict[str, str] = {}
     unknown: list[str] = []
@@ -27,11 +34,20 @@ def find_packages(evidence: Evidence, requirements: Requirements) -> tuple[dict[
         if not any(other in requirements.distributions for other in needs.get("unless", ())):
             build |= dict.fromkeys(needs.get("build", ()), name)
             runtime |= dict.fromkeys(needs.get("runtime", ()), name)
+    for name in compiled:
+        needs = table()["compiled"].get(name, {})
+        for package in needs.get("build", ["build-essential"]):
+            build.setdefault(package, f"{name}, which has no wheel")
+        for package in needs.get("runtime", ()):
+            runtime.setdefault(package, f"{name}, which has no wheel")
+    image = evidence.image
+    sources = [name for name, wheels in requirements.wheels.items() if not wheels]
+    if image and sources and any(COMPILER.search(command) for command in image.commands):
+        build.setdefault("build-essential", f"{', '.join(sources)}, which {image.path} compiles")
     if requirements.needs_git:
         build["git"] = f"git+https in {requirements.file}"
     if any(re.match(r"django\.contrib\.gis", text) for text in evidence.source.strings):
         runtime |= dict.fromkeys(("gdal-bin", "libgdal36", "libgeos-c1t64", "libproj25"), "django.contrib.gis")
-    image = evidence.image
     if image:
         asked = []
         for package in _renamed(image.final_packages):

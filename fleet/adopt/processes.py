@@ -17,23 +17,24 @@ from .lifecycle import DEFAULT_SECONDS, seconds, signal_name
 from .release import is_migration
 from .requirements import Requirements
 from .results import Result
-from .servers import SERVERS
-from .start import Candidate, Rejected, Start, check_command, follow_scripts, read_supervised
-from .words import parse_command
+from .scripts import branches, find_script
+from .servers import DISTRIBUTIONS, SERVERS
+from .start import WORKER, Candidate, Rejected, Start, check_command, follow_scripts, join_entrypoint, read_supervised
+from .words import Command, parse_command
 
 # Commands for development, and those that end after a while.
 LEFT_OUT = re.compile(
     r"\b(runserver|runserver_plus|flask run|npm|yarn|pnpm|bun|npx|node|pytest|tox|jupyter|mkdocs|sphinx-build|watchmedo"
     r"|watchfiles|collectstatic|compilemessages|createsuperuser|loaddata|mailhog|coverage|ruff|mypy|debugpy|ipython"
-    r"|shell|shell_plus|dbshell|psql|redis-server|postgres|nginx|cypress|playwright|locust|honcho|foreman)\b"
-    r"|--reload|--debug\b|fastapi dev|manage\.py test"
+    r"|shell|shell_plus|dbshell|psql|redis-server|postgres|nginx|cypress|playwright|locust|honcho|foreman"
+    r"|http\.server)\b|(^|\s)dev/|--reload|--debug\b|--dev\b|fastapi dev|manage\.py test|(^|\s)dev[_-]\w+"
 )
 NOT_PROGRAMS = {
     "tail", "sleep", "true", "false", "sh", "bash", "cat", "echo", "ls", "make", "just", "tox", "nox", "cp", "chown",
     "chmod", "curl", "wget", "docker", "git", "ssh", "cron", "crond", "ash", "zsh",
 }  # fmt: skip
 NOT_NAMES = re.compile(
-    r"release|test|tests|dev|docs?|debug|shell|lint|migrat\w*|init|setup|node|assets|frontend|tailwind"
+    r"release|test|tests|dev|docs?|debug|shell|lint|migrat[\w-]*|init[\w-]*|setup[\w-]*|node|assets|frontend|tailwind"
 )
 FLOWER_PORT = "5555"
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -98,15 +99,25 @@ def _entries(evidence: Evidence) -> Iterator[Entry]:
         command = follow_scripts(parse_command(line, variables), evidence, variables)
         yield Entry(name, Candidate(command, f"{name} in Procfile", is_worker=True), "Procfile")
     for service in evidence.built:
-        value = service.command or service.entrypoint
-        if not value:
+        if not service.command and not service.entrypoint:
             continue
         known = variables | {key: text for key, text in service.variables.items() if "$" not in text}
-        command = follow_scripts(parse_command(value, known), evidence, known)
+        entrypoint = service.entrypoint or (image.entrypoint if image else "")
+        command = join_entrypoint(entrypoint, service.command, evidence, known)
         candidate = Candidate(command, f"{service.name} in {service.file}", ports=service.ports, is_worker=True)
         yield Entry(service.name, candidate, service.file, service)
+    script = find_script(evidence.project, _first(image.entrypoint or image.command), image) if image else None
+    for name in branches(evidence.project.read(script)) if script and image else ():
+        command = follow_scripts(Command((script or "", name)), evidence, variables)
+        if WORKER.search(" ".join(command.words)) and command.words[0] != script:
+            yield Entry(name, Candidate(command, f"{name} in {script}", is_worker=True), str(script))
     for name, candidate in read_supervised(evidence, variables):
         yield Entry(name, candidate, candidate.where.partition(" in ")[2])
+
+
+def _first(value: str) -> str:
+    """Return the first word of an entry point or a command."""
+    return next(iter(parse_command(value).words), "")
 
 
 def _make(
@@ -127,12 +138,17 @@ def _make(
     except Rejected as rejected:
         if rejected.reason.endswith("needs a shell"):
             result.do_by_hand("process", f"Run {entry.name} as a process without a shell: `{text}`.")
+        elif "several programs" in rejected.reason and entry.service and not entry.service.ports:
+            result.do_by_hand("process", f"Run each program of {entry.name} as a process of its own: `{text}`.")
         return None
     if checked.command == start.command or (
         serves and checked.module == start.module and checked.program == start.program
     ):
         return None
-    if checked.refusal and not _is_required(checked.program, requirements):
+    if checked.refusal and checked.program not in DISTRIBUTIONS:
+        result.do_by_hand("process", f"Run {entry.name} as a process from the same image, if it is one: `{text}`.")
+        return None
+    if checked.refusal:
         raise FleetError(
             "program-not-required",
             checked.refusal.message.replace("the start command needs", f"the process {entry.name} needs"),
@@ -153,10 +169,6 @@ def _make(
         process |= {"stop_signal": signal} if signal not in ("", "SIGTERM") else {}
         process |= {"stop_grace_period": grace} if grace not in (0, DEFAULT_SECONDS) else {}
     return process
-
-
-def _is_required(program: str, requirements: Requirements) -> bool:
-    return not requirements.distributions or program in requirements.distributions
 
 
 def _from_source(evidence: Evidence, start: Start, requirements: Requirements) -> Iterator[dict[str, Any]]:

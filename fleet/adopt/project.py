@@ -149,6 +149,7 @@ class Project:
         """The dependency groups that uv and Poetry install unless they are told otherwise."""
         named = self.table("tool", "uv").get("default-groups")
         found = [str(name) for name in named] if isinstance(named, list) else []
+        found += map(str, self.table("dependency-groups")) if named == "all" else []
         poetry = self.table("tool", "poetry", "group")
         return found + [str(name) for name, group in poetry.items() if not group.get("optional")]
 

@@ -1,7 +1,7 @@
 """The proposal: an answer to each question, with its reason, and what is left to the user."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import FleetError
@@ -9,10 +9,11 @@ from .app_files import find_app_files
 from .assets import find_assets
 from .build import find_build
 from .celery import HEARTBEAT_FILE, is_worker
+from .compiled import find_compiled
 from .compose import ComposeService
-from .environment import find_environment, old_variables
+from .environment import find_environment, keep_variables, old_variables
 from .evidence import Evidence, gather
-from .findings import find_work
+from .findings import find_besides, find_work
 from .health import Health, find_health, find_heartbeat, find_host
 from .lifecycle import find_lifecycle
 from .local import find_local, packaged
@@ -21,7 +22,7 @@ from .processes import find_processes
 from .project import Project
 from .python_version import CHOICES, find_python
 from .release import find_release, needed_paths
-from .requirements import Requirements, find_requirements
+from .requirements import Requirements, find_requirements, parse_requirement, split_paths
 from .results import Answer, Finding, Result
 from .settings import read_settings
 from .start import Start, find_start
@@ -57,7 +58,11 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
     _ = project.pyproject  # before anything else: a broken one makes every other error misleading
     evidence = gather(project)
     requirements = find_requirements(project, evidence.installs, given)
-    python, python_reason = _find_python(project, evidence, given)
+    besides = split_paths(given["extra_requirements"]) if "extra_requirements" in given else ()
+    besides = besides or find_besides(evidence, requirements)
+    brought = {name: value for word in besides for name, value in parse_requirement(word)}
+    requirements = replace(requirements, distributions={**requirements.distributions, **brought})
+    python, python_reason = _find_python(project, evidence, requirements, given)
     try:
         start = find_start(evidence, requirements, given.get("port"), given.get("start_command"))
     except FleetError as error:
@@ -67,13 +72,15 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
         Answer("description", *_find_description(project)),
         Answer("requirements_file", requirements.file, requirements.reason),
         *_requirement_answers(project, requirements),
+        *([Answer("extra_requirements", " ".join(besides), "the old Dockerfile installs them too")] if besides else []),
         Answer("python_version", python, python_reason),
         Answer("start_command", start.command, start.reason),
         Answer("port", start.port, start.port_reason),
     ]
     unknown = [*start.notes, *(f"{text}." for text in requirements.unknown)]
     variables = old_variables(evidence, start)
-    settings = read_settings(evidence, variables)
+    assets = find_assets(evidence)
+    settings = read_settings(evidence, keep_variables(evidence, variables, assets.moved)[0])
     health = Health("", "")
     if start.port:
         health = find_health(evidence)
@@ -89,25 +96,25 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
     local = find_local(evidence, start, requirements)
     release = find_release(evidence, start, requirements)
     release_command = given.get("release_command", release.value("release_command"))
-    build = find_build(evidence, start, settings, variables)
+    build = find_build(evidence, start, settings)
     results = [
         local,
-        find_assets(evidence),
+        assets,
         build,
         release,
         find_processes(evidence, start, requirements, health, given),
-        find_volumes(evidence, settings),
-        find_host(settings) if start.port else Result(),
+        find_volumes(evidence, settings, start.command),
+        find_host(evidence, settings) if start.port else Result(),
         find_lifecycle(evidence, start, _own_service(evidence, start)),
-        find_environment(evidence, start, variables, release_command),
+        find_environment(evidence, start, variables, release_command, assets.moved),
     ]
     needed = needed_paths(evidence, release_command) + _named_files(evidence, results)
-    files, files_reason, notes = find_app_files(evidence, start, packaged(evidence, local), needed)
+    files, files_reason, notes = find_app_files(evidence, start, packaged(evidence, local, assets, build), needed)
     answers.append(Answer("app_dir", " ".join(files), files_reason if files else "the wheels have everything"))
     unknown += [f"{note}." for note in notes]
     if not files and "app_dir" not in given and not local.value("local_packages"):
         raise FleetError("no-app", "no folder or module of Python is in the project", "pass --data app_dir=FOLDER")
-    packages, open_questions = _find_packages(evidence, requirements, build)
+    packages, open_questions = _find_packages(evidence, requirements, build, find_compiled(requirements, python))
     answers += packages
     unknown += [f"runtime_packages: {question}." for question in open_questions]
     answers += [answer for result in results for answer in result.answers if answer.name != "build_packages"]
@@ -122,7 +129,7 @@ def propose(project: Project, given: Mapping[str, str]) -> Proposal:
     )
     by_hand = [*(Finding("requirements", note) for note in requirements.notes)]
     by_hand += [finding for result in results for finding in result.by_hand]
-    by_hand += find_work(evidence, start, requirements, bool(local.value("local_packages")))
+    by_hand += find_work(evidence, start, requirements, bool(local.value("local_packages")), besides)
     refusal = requirements.refusal or start.refusal
     return Proposal(tuple(_with_given(answers, given)), tuple(unknown), tuple(by_hand), refusal)
 
@@ -149,10 +156,10 @@ def _requirement_answers(project: Project, requirements: Requirements) -> Iterat
 
 
 def _find_packages(
-    evidence: Evidence, requirements: Requirements, build_result: Result
+    evidence: Evidence, requirements: Requirements, build_result: Result, compiled: Sequence[str]
 ) -> tuple[list[Answer], list[str]]:
     """Return the answers on Debian packages, and what could not be told."""
-    build, runtime, open_questions = find_packages(evidence, requirements)
+    build, runtime, open_questions = find_packages(evidence, requirements, compiled)
     for answer in build_result.answers:
         if answer.name == "build_packages":
             build |= {package: answer.reason for package in answer.value.split() if package not in build}
@@ -179,10 +186,12 @@ def _named_files(evidence: Evidence, results: list[Result]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _find_python(project: Project, evidence: Evidence, given: Mapping[str, str]) -> tuple[str, str]:
+def _find_python(
+    project: Project, evidence: Evidence, requirements: Requirements, given: Mapping[str, str]
+) -> tuple[str, str]:
     if given.get("python_version") in CHOICES:
         return given["python_version"], GIVEN
-    return find_python(project, evidence.image)
+    return find_python(project, evidence.image, lambda version: find_compiled(requirements, version))
 
 
 def _find_name(project: Project) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """The version of Python."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -14,11 +14,14 @@ CHOICES = ("3.11", "3.12", "3.13", "3.14", "3.15")
 PREFERRED = "3.13"
 
 
-def find_python(project: Project, image: Image | None) -> tuple[str, str]:
+def find_python(
+    project: Project, image: Image | None, compiled: Callable[[str], Sequence[str]] = lambda _: ()
+) -> tuple[str, str]:
     """Return the version and the reason; raise FleetError if no version of the template fits.
 
     The version that is closest to 3.13 is taken: packages have wheels for it. If the project
     runs on a version, that one is taken, or the next newer one if the template does not have it.
+    `compiled` returns the packages that have no wheel for a version.
     """
     limits = list(_limits(project))
     fitting = [choice for choice in CHOICES if all(_accepts(specifier, choice) for _, specifier in limits)]
@@ -39,7 +42,10 @@ def find_python(project: Project, image: Image | None) -> tuple[str, str]:
         if newer:
             return newer[0], f"{where} has {pinned}, which the template does not offer: the next newer one{limit}"
         return fitting[-1], f"{where} has {pinned}, which does not fit: the newest one that does{limit}"
-    version = min(fitting, key=lambda choice: (abs(_key(choice) - _key(PREFERRED)), -_key(choice)))
+    nearest = sorted(fitting, key=lambda choice: (abs(_key(choice) - _key(PREFERRED)), -_key(choice)))
+    version = min(nearest, key=lambda choice: len(compiled(choice)))
+    if version != nearest[0]:
+        return version, f"{', '.join(compiled(nearest[0]))} would be compiled on {nearest[0]}{limit}"
     return version, f"the closest one to {PREFERRED} that fits{limit}" if limit else "nothing asks for another one"
 
 

@@ -60,7 +60,7 @@ def _sources(evidence: Evidence, start: Start) -> Iterator[tuple[str, list[list[
 def _commands(evidence: Evidence, text: str, depth: int = 0) -> Iterator[list[str]]:
     """Yield the single commands of a line of shell, those of the project's scripts in their place."""
     variables = evidence.image.variables if evidence.image else {}
-    for words in split_shell(re.sub(r"^(--\S+\s+)+", "", text)):
+    for words in split_shell(text):
         while words and words[0] in ("then", "do", "else", "if", "!", "{"):
             words = words[1:]
         command = unwrap(Words(tuple(expand(word, variables) for word in words)), variables)
@@ -77,7 +77,7 @@ def _commands(evidence: Evidence, text: str, depth: int = 0) -> Iterator[list[st
 def is_migration(words: list[str]) -> bool:
     """Return whether a command migrates a database."""
     text = " ".join(words)
-    if re.search(r"manage\.py\s+migrate(_schemas)?\b|django-admin\s+migrate\b|-m django migrate\b", text):
+    if re.search(r"(manage\.py|-m manage)\s+migrate(_schemas)?\b|django-admin\s+migrate\b|-m django migrate\b", text):
         return "--check" not in words and "--plan" not in words
     return bool(
         re.search(
@@ -94,6 +94,8 @@ def _adapt(evidence: Evidence, requirements: Requirements, words: list[str]) -> 
     manage = next(iter(evidence.project.find_named("manage.py")), "")
     if words[0].endswith("manage.py"):
         words = ["python", *words]
+    if words[1:3] == ["-m", "manage"]:
+        words = [words[0], "manage.py", *words[3:]]
     words = [inside(word, evidence) for word in words]
     words = [manage if word == "manage.py" and manage else word for word in words]
     if any(word.endswith("manage.py") for word in words) and "migrate" in words:
@@ -154,9 +156,13 @@ def _add_notes(evidence: Evidence, result: Result, command: str, others: list[li
         place = alembic_scripts(evidence, config)
         if place is None or evidence.project.has(f"{place}/env.py"):
             return
+        inner = f"{posixpath.dirname(config)}/{place}".strip("/")
+        module = evidence.project.module(f"{inner}/env.py")[1].removesuffix(".env")
+        package, _, rest = module.partition(".")
+        better = f"{package}:{rest.replace('.', '/')}" if rest else f"%(here)s/{place}"
         result.do_by_hand(
             "migrations",
-            f"{config} names {place} for its scripts, which is not a folder of /app: write %(here)s before its path.",
+            f"{config} names {place} for its scripts, which is not a folder of /app: write script_location = {better}.",
         )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -60,6 +60,7 @@ class Requirements:
     groups: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    wheels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def find_requirements(
@@ -94,7 +95,11 @@ def find_requirements(
             raise FleetError(
                 "ambiguous", f"several requirements files are equally likely: {', '.join(best)}", f"pass {choices}"
             )
-        return _read(project, (ranked[0][0],), ranked[0][2], export)
+        paths: tuple[str, ...] = (ranked[0][0],)
+        reason = ranked[0][2]
+        if server := _find_server_file(project, ranked):
+            paths, reason = (*paths, server), f"{reason}, and {server} names the server"
+        return _read(project, paths, reason, export)
     if export:
         return _from_lock(project, export)
     return _from_metadata(project)
@@ -127,11 +132,17 @@ def _read_accepted(
     groups = split_paths(given["groups"]) if "groups" in given else groups
     lock = read_lock(project, path, extras, groups)
     refusal, notes, unknown = None, [], []
-    if path.endswith("poetry.lock") and lock.from_git:
+    unhashed = [*lock.from_git, *lock.folders]
+    if path.endswith("poetry.lock") and unhashed:
         refusal = FleetError(
             "lock-without-hashes",
-            f"{path} has packages of git, which have no hash: {', '.join(lock.from_git)}",
+            f"{path} has packages of git or of folders, which have no hash: {', '.join(unhashed)}",
             "publish them to an index, or move the project to uv.lock",
+        )
+    if path.rsplit("/", 1)[-1].startswith("pylock") and lock.folders:
+        notes.append(
+            f"{path} has folders of the project, which the build does not have: export it without"
+            f" {', '.join(lock.folders)} (uv export --no-emit-local)."
         )
     if lock.files:
         notes.append(f"{path} has packages of single files, which the build does not have: {', '.join(lock.files)}.")
@@ -142,7 +153,7 @@ def _read_accepted(
     folders = tuple(folder for folder in dict.fromkeys(lock.folders.values()) if folder not in ("", "."))
     return Requirements(
         path, reason, lock.distributions, True, path, refusal, tuple(notes), bool(lock.from_git), (),
-        extras, groups, folders, tuple(unknown),
+        extras, groups, folders, tuple(unknown), lock.wheels,
     )  # fmt: skip
 
 
@@ -169,6 +180,13 @@ def rank_files(project: Project) -> list[tuple[str, int, str]]:
         return (4, "another file includes it") if path in included else (3, "the only one")
 
     return sorted(((path, *rank(path)) for path in found), key=lambda item: (item[1], item[0]))
+
+
+def _find_server_file(project: Project, ranked: list[tuple[str, int, str]]) -> str | None:
+    """Return the file that names a server, if the likeliest one names none."""
+    names = [path for path, _, _ in ranked if {name for name, _ in read_requirements(project, path)} & SERVERS]
+    included = {inner for path in names for inner in _includes(project, path)}
+    return names[0] if names and ranked[0][0] not in (*names, *included) else None
 
 
 def _includes(project: Project, path: str, pattern: re.Pattern[str] = INCLUDE) -> Iterator[str]:
@@ -307,7 +325,9 @@ def find_parts(project: Project, installs: Installs) -> tuple[tuple[str, ...], t
     if installs.all_groups:
         wanted_groups += groups
     if installs.default_groups:
-        wanted_groups += [name for name in project.default_groups if name in groups]
+        wanted_groups += [
+            name for name in project.default_groups if name in groups and name not in installs.without_groups
+        ]
     wanted_groups += [name for name, option in servers.items() if option == "--group"]
     return (
         tuple(dict.fromkeys(name for name in wanted_extras if not DEVELOPMENT_PART.fullmatch(name.lower()))),

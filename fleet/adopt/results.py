@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from ..errors import FleetError
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -24,12 +22,12 @@ class Finding:
 
 @dataclass
 class Result:
-    """What one module found. `refusal` is an error that prevents the adoption."""
+    """What one module found. `moved` are places of the old image, and where they are in the new one."""
 
     answers: list[Answer] = field(default_factory=list)
     by_hand: list[Finding] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    refusal: FleetError | None = None
+    moved: dict[str, str] = field(default_factory=dict)
 
     def answer(self, name: str, value: str, reason: str) -> None:
         """Propose an answer, unless it is empty."""

@@ -10,6 +10,7 @@ from .words import Command, expand, parse_shell, split_shell
 SERVERS = ("gunicorn", "uvicorn", "hypercorn", "daphne", "waitress-serve", "granian", "uwsgi", "fastapi")
 ASSIGNED = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)=(\"[^\"]*\"|'[^']*'|[^\s;&|()]*)\s*$")
 DEFAULT = re.compile(r":\s+\"?\$\{([A-Za-z_]\w*):?=([^}]*)\}\"?$")
+BLOCK = re.MULTILINE | re.DOTALL
 KEYWORD = re.compile(
     r"^(if|then|else|elif|fi|while|until|do|done|for|case|esac|in|function|local|return|set|\{|\}|!)\b"
 )
@@ -36,6 +37,31 @@ def is_script(project: Project, path: str) -> bool:
     if path.endswith((".sh", ".bash")):
         return True
     return "." not in path.rsplit("/", 1)[-1] and bool(re.match(r"#!.*\b(ba|da)?sh\b", project.read(path)[:80]))
+
+
+def select_branch(text: str, argument: str) -> str:
+    """Return the part of a script that an argument selects: a function or a branch of `case`; all of it without one."""
+    if not re.fullmatch(r"[\w-]+", argument):
+        return text
+    name = re.escape(argument)
+    branch = re.search(rf"^\s*\(?(?:[\"'\w-]+\s*\|\s*)*[\"']?{name}[\"']?(?:\s*\|\s*[\"'\w-]+)*\)(.*?);;", text, BLOCK)
+    if branch:
+        lines = [line.strip() for line in branch[1].splitlines()]
+        bodies = [body for line in lines for word in line.split()[:1] if (body := _function(text, word))]
+        return bodies[-1] if bodies else branch[1]
+    return _function(text, argument) or text
+
+
+def branches(text: str) -> list[str]:
+    """Return the words that select a branch of `case` by the first argument of a script."""
+    found = re.search(r"case\s+\"?\$\{?1\b[^\n]*\bin\b(.*?)^\s*esac", text, BLOCK)
+    return re.findall(r"^\s*\(?[\"']?([\w-]+)[\"']?\)", found[1], re.MULTILINE) if found else []
+
+
+def _function(text: str, name: str) -> str:
+    """Return the body of a function of a script, "" if it has none of this name."""
+    found = re.search(rf"^(?:function\s+)?{re.escape(name)}\s*\(\)\s*\{{(.*?)^\}}", text, BLOCK)
+    return found[1] if found else ""
 
 
 def read_script(text: str, variables: Mapping[str, str], arguments: tuple[str, ...] = ()) -> Command:

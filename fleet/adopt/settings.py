@@ -4,8 +4,8 @@ import ast
 import functools
 import posixpath
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from .evidence import Evidence
@@ -22,6 +22,7 @@ class Settings:
 
     project: Project
     files: tuple[str, ...]
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @functools.cached_property
     def trees(self) -> list[tuple[str, ast.Module]]:
@@ -31,6 +32,19 @@ class Settings:
     def text(self) -> str:
         """The source of all modules."""
         return "\n".join(self.project.read(path) for path in self.files)
+
+    def find_plain(self, name: str) -> tuple[str, ast.expr] | None:
+        """Return the file and the value of a setting that is assigned in any case, or outside of debugging."""
+        for path, tree in self.trees:
+            body = list(tree.body)
+            for statement in tree.body:
+                if isinstance(statement, ast.If):
+                    test = ast.unparse(statement.test)
+                    body += statement.body if test == "not DEBUG" else statement.orelse if test == "DEBUG" else []
+            found = [value for target, value in _assigned(body) if target == name]
+            if found:
+                return path, found[-1]
+        return None
 
     def find(self, name: str) -> tuple[str, ast.expr] | None:
         """Return the file and the value of a setting: the last assignment, below `if` only if no other is there."""
@@ -84,6 +98,8 @@ class Settings:
             return None
         if isinstance(node, ast.Attribute):
             return _above(value, 1) if node.attr == "parent" and (value := inner(node.value)) else None
+        if isinstance(node, ast.Subscript) and read_name(node):
+            return self.variables.get(read_name(node))
         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute) and node.value.attr == "parents":
             value = inner(node.value.value)
             number = node.slice.value if isinstance(node.slice, ast.Constant) else None
@@ -100,6 +116,9 @@ class Settings:
         name = called(node)
         function = node.func
         if is_read(node):
+            value = self.variables.get(read_name(node))
+            if value:
+                return value
             default = read_default(node)
             return inner(default) if default is not None else None
         if name in ("join", "joinpath"):
@@ -154,7 +173,11 @@ def read_name(node: ast.AST) -> str:
     """Return the variable of the environment that an expression reads, "" if it reads none."""
     key: ast.expr | None = None
     if isinstance(node, ast.Subscript):
-        key = node.slice if re.fullmatch(r"(os\.)?environ", ast.unparse(node.value)) else None
+        key = (
+            node.slice
+            if isinstance(node.ctx, ast.Load) and re.fullmatch(r"(os\.)?environ", ast.unparse(node.value))
+            else None
+        )
     elif isinstance(node, ast.Call) and is_read(node):
         key = node.args[0] if node.args else None
     name = key.value if isinstance(key, ast.Constant) else None
@@ -213,13 +236,14 @@ def read_settings(evidence: Evidence, variables: dict[str, str]) -> Settings:
             for path in project.sources
             if re.search(r"(settings|config)[^/]*(/[^/]+)?\.py$", path) and not DEVELOPMENT.search(path)
         ]
-        return Settings(project, tuple(sorted(named, key=lambda path: ("prod" not in path, path.count("/"), path))))
+        files = sorted(named, key=lambda path: ("prod" not in path, path.count("/"), path))
+        return Settings(project, tuple(files), variables)
     files = [found[1]]
     for path in files:  # grows
         for inner in _imports_all(project, path):
             if inner not in files and len(files) < 12:
                 files.append(inner)
-    return Settings(project, tuple(files))
+    return Settings(project, tuple(files), variables)
 
 
 def _imports_all(project: Project, path: str) -> Iterator[str]:

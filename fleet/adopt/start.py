@@ -1,5 +1,6 @@
 """The command that starts the service, and its port."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from configparser import ConfigParser
@@ -12,7 +13,7 @@ from .celery import adapt_celery, worker_words
 from .evidence import Evidence
 from .project import Project
 from .requirements import Requirements
-from .scripts import find_script, is_script, read_script
+from .scripts import find_script, is_script, read_script, select_branch
 from .servers import DEVELOPMENT_SERVERS, DISTRIBUTIONS, SERVERS, find_option, read_port, set_address
 from .source import Application
 from .words import SHELL_SYNTAX, Command, expand, parse_command, parse_shell, quote
@@ -24,6 +25,7 @@ SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE|FLASK_APP|[A-Z_]*SETTINGS(_MODULE
 CONFIGURATION = re.compile(r"\.(py|ini|conf|cfg|toml|json|ya?ml)$")
 # A command of a compose file for development.
 DEVELOPMENT = re.compile(r"\b(runserver|runserver_plus|flask run|npm|yarn)\b|--reload|--debug|fastapi dev")
+DEVELOPMENT_FILE = re.compile(r"(^|[^a-z])(dev|develop|development|test|tests|local|debug)([^a-z]|$)")
 WORKER = re.compile(r"\b(celery|rq|rqworker|dramatiq|arq|huey_consumer|taskiq|faust)\b")
 
 
@@ -108,13 +110,15 @@ def find_candidates(evidence: Evidence) -> Iterator[Candidate]:
     for service in web[:1]:
         variables |= {key: value for key, value in service.variables.items() if "$" not in value}
     if image and (image.command or image.entrypoint):
+        found = []
         if web and web[0].command and not DEVELOPMENT.search(str(web[0].command)):
-            joined = _join(web[0].entrypoint or image.entrypoint, web[0].command, evidence, variables)
-            if joined.words:
-                yield Candidate(joined, f"{web[0].name} in {web[0].file}", joined.before, image.ports)
-        joined = _join(image.entrypoint, image.command, evidence, variables)
-        if joined.words:
-            yield Candidate(joined, image.path, joined.before, image.ports)
+            joined = join_entrypoint(web[0].entrypoint or image.entrypoint, web[0].command, evidence, variables)
+            found.append(Candidate(joined, f"{web[0].name} in {web[0].file}", joined.before, image.ports))
+        joined = join_entrypoint(image.entrypoint, image.command, evidence, variables)
+        found.append(Candidate(joined, image.path, joined.before, image.ports))
+        if web and web[0].mounts_checkout:  # for development
+            found.reverse()
+        yield from (candidate for candidate in found if candidate.command.words)
         if joined.program == "supervisord":
             yield from _supervised(evidence, variables, image.ports)
     for name in ("web", "app", "api", "server"):
@@ -145,7 +149,7 @@ def read_supervised(
     """Return the programs of supervisor's configuration files, with their names."""
     found = []
     for path in evidence.project.files:
-        if not re.fullmatch(r"(.*/)?supervisor[\w.-]*\.(conf|ini)", path):
+        if not re.fullmatch(r"(.*/)?supervisor[\w.-]*\.(conf|ini)", path) or DEVELOPMENT_FILE.search(path.lower()):
             continue
         parser = ConfigParser(interpolation=None, strict=False)
         try:
@@ -160,7 +164,7 @@ def read_supervised(
     return found
 
 
-def _join(entrypoint: object, command: object, evidence: Evidence, variables: dict[str, str]) -> Command:
+def join_entrypoint(entrypoint: object, command: object, evidence: Evidence, variables: dict[str, str]) -> Command:
     """Return the command of an image: the arguments of an entry point that passes them on, or else itself."""
     arguments = parse_command(command, variables)
     if not entrypoint:
@@ -170,7 +174,9 @@ def _join(entrypoint: object, command: object, evidence: Evidence, variables: di
         return follow_scripts(arguments, evidence, variables)
     script = find_script(evidence.project, entry.words[0], evidence.image)
     if script:
-        found = read_script(evidence.project.read(script), variables, entry.words[1:] + arguments.words)
+        passed = entry.words[1:] + arguments.words
+        text = select_branch(evidence.project.read(script), passed[0] if passed else "")
+        found = read_script(text, variables, passed)
         found = replace(found, before=arguments.before + found.before)
         return follow_scripts(found, evidence, variables) if found.words != entry.words else found
     is_init = entry.words[0].rsplit("/", 1)[-1] in ("tini", "dumb-init", "env")
@@ -185,7 +191,8 @@ def follow_scripts(command: Command, evidence: Evidence, variables: dict[str, st
     script = find_script(evidence.project, command.words[0], evidence.image)
     if script is None:
         return command
-    found = read_script(evidence.project.read(script), dict(variables) | dict(command.variables), command.words[1:])
+    text = select_branch(evidence.project.read(script), command.words[1] if len(command.words) > 1 else "")
+    found = read_script(text, dict(variables) | dict(command.variables), command.words[1:])
     if not found.words:
         return command
     found = replace(found, before=command.before + found.before, variables=command.variables + found.variables)
@@ -202,6 +209,12 @@ def check_command(candidate: Candidate, evidence: Evidence, requirements: Requir
         raise Rejected("there is no command to run")
     if program == "python" and len(words) > 2 and words[1] == "-m" and words[2] in (*SERVERS, "celery"):
         words, program = words[2:], words[2]
+    if program == "python" and (path := next((word for word in words[1:] if not word.startswith("-")), "")):
+        name = path.rsplit("/", 1)[-1]
+        if re.fullmatch(r"/\S*/bin/[\w.-]+", path) and name in console_scripts(
+            evidence
+        ):  # python -u /usr/local/bin/NAME
+            words, program = [name, *words[words.index(path) + 1 :]], name
     if program in ("supervisord", "honcho", "circusd", "nginx", "s6-svscan", "init"):
         raise Rejected(f"{program} starts several programs, and a container of this layout has one")
     is_development = (program == "flask" and "run" in words) or any(word in DEVELOPMENT_SERVERS for word in words[1:3])
@@ -209,6 +222,8 @@ def check_command(candidate: Candidate, evidence: Evidence, requirements: Requir
         raise Rejected(f"{program} starts a server for development")
     if is_script(project, words[0]) or words[0].endswith(".sh"):
         raise Rejected(f"what {words[0]} starts cannot be told")
+    if words[0].endswith(".py") and project.has(words[0]):
+        words, program = ["python", *words], "python"
     own = _own_script(evidence, program)
     script = program if own and evidence.can_install else ""
     if own:
@@ -261,6 +276,9 @@ def inside(word: str, evidence: Evidence) -> str:
     if word.startswith("/") and CONFIGURATION.search(word):
         name = word.rsplit("/", 1)[-1]
         named = [path for path in evidence.project.files if path.rsplit("/", 1)[-1] == name]
+        return named[0] if len(named) == 1 else word
+    if re.fullmatch(r"\w+\.py", word) and not evidence.project.has(word):  # its folder was copied to the old one
+        named = [path for path in evidence.project.files if path.endswith(f"/{word}") and path.count("/") == 1]
         return named[0] if len(named) == 1 else word
     return word
 
@@ -345,6 +363,14 @@ def _port_in_source(evidence: Evidence, words: list[str]) -> str | None:
             match = match or re.search(r"(?:start_http_server|make_server|HTTPServer)\(\D*?(\d{4,5})\b", text)
             if match:
                 return match[1]
+    for name in re.findall(r"^\s*(?:from|import)\s+(\w+)", evidence.project.read(file), re.MULTILINE):
+        for path in evidence.project.sources:
+            if path.startswith(f"{name}/") and path.count("/") == 1:
+                match = re.search(
+                    r"^[A-Z_]*PORT\s*(?::\s*int\s*)?=\s*(\d{4,5})\b", evidence.project.read(path), re.MULTILINE
+                )
+                if match:
+                    return match[1]
     return None
 
 
@@ -457,6 +483,9 @@ def _from_source(evidence: Evidence, requirements: Requirements, port: str | Non
             error = FleetError("ambiguous", f"several applications are equally likely: {names}", f"pass {choices}")
             raise Rejected("several applications", error)
         if words is None:
+            for candidate in _own_servers(evidence):
+                with contextlib.suppress(Rejected):
+                    return replace(check_command(candidate, evidence, requirements, port), reason=candidate.where)
             kind = "uvicorn" if best.interface == "asgi" else "gunicorn"
             error = FleetError(
                 "program-not-required",
@@ -472,6 +501,17 @@ def _from_source(evidence: Evidence, requirements: Requirements, port: str | Non
     for candidate in _programs(evidence):
         return replace(check_command(candidate, evidence, requirements, port), reason=candidate.where)
     raise Rejected("nothing tells how the service starts")
+
+
+def _own_servers(evidence: Evidence) -> Iterator[Candidate]:
+    """Yield the programs of the project that bring a server of their own, none for development."""
+    with contextlib.suppress(Rejected):
+        for candidate in _programs(evidence):
+            module, _ = _find_module(evidence, "python", list(candidate.command.words))
+            found = evidence.project.find_module(module) if module else None
+            path = found[1] if found else candidate.command.words[-1]
+            if path.endswith(".py") and not re.search(r"\bapp\.run\(|run_simple\(", evidence.project.read(path)):
+                yield candidate
 
 
 def _ports(evidence: Evidence) -> tuple[str, ...]:

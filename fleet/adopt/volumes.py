@@ -9,14 +9,14 @@ from .settings import Settings
 PLACE = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
 # Places of other services, of the system, and of tools.
 FOREIGN = re.compile(
-    r"/(var/lib/(postgres\w*|mysql|redis|mongo\w*|rabbitmq|elasticsearch)|usr/share|etc|proc|sys|dev|bin|sbin|lib|boot"
-    r"|root|home|usr/(s?bin|lib|local/(bin|lib))|opt|run|var/run|tmp|bitnami)(/|$)"
+    r"/(var/lib/(postgres\w*|mysql|redis|mongo\w*|rabbitmq|elasticsearch)|usr|etc|proc|sys|dev|bin|sbin|lib|boot"
+    r"|root|home|opt|run|var/run|tmp|bitnami)(/|$)"
 )
 CACHE = re.compile(r"node_modules|\.venv|/venv\b|site-packages|\.cache|__pycache__")
 SETTINGS = ("MEDIA_ROOT", "UPLOAD_FOLDER", "UPLOAD_DIR", "UPLOADS_DIR", "UPLOAD_PATH", "UPLOADED_FILES_DEST")
 
 
-def find_volumes(evidence: Evidence, settings: Settings) -> Result:
+def find_volumes(evidence: Evidence, settings: Settings, command: str = "") -> Result:
     """Find data_dirs, and what else the service writes."""
     result = Result()
     places: dict[str, str] = {}
@@ -26,6 +26,9 @@ def find_volumes(evidence: Evidence, settings: Settings) -> Result:
     for service in evidence.built:
         for place in service.volumes:
             places.setdefault(_moved(evidence, place), service.file)
+    for word in command.split()[1:]:
+        if PLACE.fullmatch(word) and "." not in word.rsplit("/", 1)[-1] and not FOREIGN.match(word):
+            places.setdefault(word, "the start command")
     named = [name for name in SETTINGS if settings.find(name)]
     unknown = []
     for name in named:
@@ -39,7 +42,8 @@ def find_volumes(evidence: Evidence, settings: Settings) -> Result:
     for place, where in places.items():
         if CACHE.search(place):
             continue
-        if static and (place == static or static.startswith(f"{place}/")):
+        is_static = bool(re.search(r"(^|/)(collected_?)?static([-_]?files|_root|_volume)?$", place))
+        if is_static or (static and (place == static or static.startswith(f"{place}/"))):
             refused.append(f"{place} has the static files, which the image contains: serve them from it")
         elif place in ("/", "/app"):
             refused.append(f"{place} cannot be a volume: name the folders that the service writes in it")

@@ -122,6 +122,11 @@ def find_package_files(project: Project) -> list[str]:
     dynamic = project.table("tool", "setuptools", "dynamic")
     named += [name for value in dynamic.values() if isinstance(value, dict) for name in _as_list(value.get("file"))]
     named += [project.table("tool", "hatch", "version").get("path")]
+    hook = project.table("tool", "hatch", "build", "hooks", "custom")
+    named += (
+        [hook.get("path", "hatch_build.py")] if "custom" in project.table("tool", "hatch", "build", "hooks") else []
+    )
+    named += [project.table("tool", "poetry", "build").get("script")]
     setup = project.read(project.own("setup.py")) + project.read(project.own("setup.cfg"))
     named += re.findall(r"open\(\s*['\"]([\w./-]+)['\"]", setup) + re.findall(r"=\s*file:\s*([\w./-]+)", setup)
     for value in named:

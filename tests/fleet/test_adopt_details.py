@@ -9,10 +9,12 @@ import pytest
 import yaml
 
 from fleet.adopt import layout
+from fleet.adopt.compiled import find_compiled
 from fleet.adopt.dockerfile import read_dockerfile
 from fleet.adopt.evidence import gather
-from fleet.adopt.packages import table
+from fleet.adopt.packages import find_packages, table
 from fleet.adopt.project import open_project
+from fleet.adopt.proposal import propose
 from fleet.adopt.python_version import CHOICES, find_python
 from fleet.adopt.requirements import find_requirements
 from fleet.adopt.scripts import read_script
@@ -36,7 +38,7 @@ def test_the_versions_of_python_are_those_of_the_template():
 
 def test_the_table_has_debian_names_only():
     name = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+]")
-    for needs in table()["distributions"].values():
+    for needs in (*table()["distributions"].values(), *table()["compiled"].values()):
         assert set(needs) <= {"build", "runtime", "unless"}
         assert all(name.fullmatch(package) for packages in needs.values() for package in packages)
     assert all(name.fullmatch(package) for packages in table()["libraries"].values() for package in packages)
@@ -144,6 +146,64 @@ def test_a_version_that_the_template_does_not_have_is_refused(tmp_path: Path):
         find_python(project, None)
 
 
+POETRY_PROJECT = '[tool.poetry]\nname = "a"\n[tool.poetry.dependencies]\npython = "^3.9"\n'
+
+
+def locked(*wheels: str) -> dict[str, str]:
+    files = ", ".join(f'{{file = "fast-1.0-{wheel}.whl"}}' for wheel in wheels)
+    lock = f'[[package]]\nname = "fast"\nversion = "1.0"\nfiles = [{{file = "fast-1.0.tar.gz"}}, {files}]\n'
+    return {"pyproject.toml": POETRY_PROJECT, "poetry.lock": lock, "app.py": ""}
+
+
+@pytest.mark.parametrize(
+    ("files", "python", "compiled"),
+    [
+        (locked("cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64"), "3.13", ["fast"]),
+        (locked("cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64"), "3.11", []),
+        (locked("cp37-abi3-manylinux_2_28_x86_64"), "3.13", []),
+        (locked("cp27-cp27mu-manylinux1_x86_64"), "3.13", ["fast"]),
+        (locked("py2.py3-none-any"), "3.13", []),
+        (locked("py2.py3-none-win_amd64", "py2.py3-none-macosx_10_6_intel"), "3.13", []),
+        ({"requirements.txt": "psycopg2-binary==2.9.9\nflask==3.0.0\n", "app.py": ""}, "3.13", ["psycopg2-binary"]),
+        ({"requirements.txt": "psycopg2-binary==2.9.9\n", "app.py": ""}, "3.14", ["psycopg2-binary"]),
+        ({"requirements.txt": "psycopg2-binary==2.9.9\n", "app.py": ""}, "3.12", []),
+        ({"requirements.txt": "psycopg2-binary>=2.9\n", "app.py": ""}, "3.13", []),
+    ],
+)
+def test_a_distribution_without_a_wheel_is_compiled(
+    tmp_path: Path, files: dict[str, str], python: str, compiled: list[str]
+):
+    project = open_files(tmp_path, files)
+    requirements = find_requirements(project)
+    assert find_compiled(requirements, python) == compiled
+    build, *_ = find_packages(gather(project), requirements, compiled)
+    assert set(build) == {"fast": {"build-essential"}, "psycopg2-binary": {"libpq-dev"}}.get("".join(compiled), set())
+
+
+@pytest.mark.parametrize(("command", "build"), [("apk add gcc libffi-dev", ["build-essential"]), ("apk add git", [])])
+def test_what_has_no_wheel_at_all_is_compiled_if_the_old_image_has_a_compiler(
+    tmp_path: Path, command: str, build: list[str]
+):
+    lock = '[[package]]\nname = "slow"\nversion = "1.0"\nfiles = [{file = "slow-1.0.tar.gz"}]\n'
+    files = {"pyproject.toml": POETRY_PROJECT, "poetry.lock": lock, "app.py": ""}
+    project = open_files(tmp_path, files | {"Dockerfile": f"FROM python:3.13-alpine\nRUN {command}\n"})
+    assert list(find_packages(gather(project), find_requirements(project))[0]) == build
+
+
+def test_the_version_of_python_is_one_that_needs_no_compiler(tmp_path: Path):
+    project = open_files(tmp_path, {"requirements.txt": "psycopg2-binary==2.9.9\n", "app.py": ""})
+    requirements = find_requirements(project)
+    version, reason = find_python(project, None, lambda version: find_compiled(requirements, version))
+    assert (version, reason) == ("3.12", "psycopg2-binary would be compiled on 3.13")
+
+
+def test_the_file_that_names_the_server_is_installed_too(tmp_path: Path):
+    files = {"requirements.txt": "flask\n", "requirements-server.txt": "gunicorn\n", "requirements-dev.txt": "x\n"}
+    assert find_requirements(open_files(tmp_path, files)).file == "requirements.txt requirements-server.txt"
+    (tmp_path / "requirements.txt").write_text("flask\nwaitress\n")
+    assert find_requirements(open_project(tmp_path, GitEnvironment.from_process())).file == "requirements.txt"
+
+
 def test_the_extras_and_groups_that_name_a_server_are_installed(tmp_path: Path):
     project = open_files(
         tmp_path,
@@ -196,17 +256,19 @@ def test_the_template_is_where_fleet_was_installed_from(
 
 
 @pytest.mark.parametrize(
-    ("command", "expected"),
+    ("command", "volumes", "expected"),
     [
-        ("gunicorn app:app -b :8000 -w 4", "gunicorn app:app -b :8000 -w 4"),
-        ("python manage.py runserver 0.0.0.0:8000", "gunicorn app:app -b :8000"),
-        ("gunicorn app:app --reload", "gunicorn app:app -b :8000"),
+        ("gunicorn app:app -b :8000 -w 4", [], "gunicorn app:app -b :8000 -w 4"),
+        ("gunicorn app:app -b :8000 -w 4", ["data:/data"], "gunicorn app:app -b :8000 -w 4"),
+        ("python manage.py run", [".:/app:ro"], "gunicorn app:app -b :8000"),
+        ("python manage.py runserver 0.0.0.0:8000", [], "gunicorn app:app -b :8000"),
+        ("gunicorn app:app --reload", [], "gunicorn app:app -b :8000"),
     ],
 )
 def test_a_compose_file_counts_more_than_the_dockerfile_unless_it_is_for_development(
-    tmp_path: Path, command: str, expected: str
+    tmp_path: Path, command: str, volumes: list[str], expected: str
 ):
-    service = {"build": {"context": "."}, "command": command, "ports": ["80:8000"]}
+    service = {"build": {"context": "."}, "command": command, "ports": ["80:8000"], "volumes": volumes}
     project = open_files(
         tmp_path,
         {
@@ -276,6 +338,157 @@ def test_the_port_that_the_source_listens_on(tmp_path: Path):
     served = "from aiohttp import web\n\n\ndef main():\n    web.run_app(web.Application(), port=8123)\n"
     project = open_files(tmp_path, {"requirements.txt": "aiohttp", "a/__main__.py": served})
     assert find_start(gather(project), find_requirements(project), None, None).port == "8123"
+
+
+def test_the_configuration_of_the_server_finds_the_virtual_environment_and_the_command_its_data(tmp_path: Path):
+    project = open_files(
+        tmp_path,
+        {
+            "Dockerfile": "FROM python:3.13\nENV VIRTUAL_ENV=/venv\nWORKDIR /code\nCOPY . .\n"
+            "CMD uwsgi web.ini --spooler /srv/spool --stats /tmp/stats\n",
+            "web.ini": "[uwsgi]\nhttp-socket = :8050\nvirtualenv = $(VIRTUAL_ENV)\n",
+            "app.py": "",
+            "requirements.txt": "uwsgi\n",
+        },
+    )
+    data = propose(project, {}).data
+    assert data["environment"] == "VIRTUAL_ENV=/opt/venv"
+    assert data["data_dirs"] == "/srv/spool"
+    assert data["build_packages"] == "build-essential"
+
+
+def test_a_program_of_the_project_that_serves_is_the_start_where_no_server_is_required(tmp_path: Path):
+    application = "import flask\napp = flask.Flask(__name__)\n"
+    main = "from web.server import main\nif __name__ == '__main__':\n    main()\n"
+    files = {
+        "requirements.txt": "flask\ntornado\n",
+        "web/__init__.py": application,
+        "web/server.py": "",
+        "run.py": main,
+    }
+    project = open_files(tmp_path, files)
+    assert find_start(gather(project), find_requirements(project), None, None).command == "python run.py"
+    (tmp_path / "run.py").write_text("from web import app\nif __name__ == '__main__':\n    app.run()\n")
+    project = open_project(tmp_path, GitEnvironment.from_process())
+    with pytest.raises(FleetError, match="no server for it"):
+        find_start(gather(project), find_requirements(project), None, None)
+
+
+def test_what_the_old_dockerfile_installs_by_name_is_installed_besides(tmp_path: Path):
+    project = open_files(
+        tmp_path,
+        {
+            "Dockerfile": "FROM python:3.13-slim\nCOPY requirements.txt .\nRUN pip install -U pip wheel\n"
+            "RUN pip install -r requirements.txt && "
+            "pip install 'gunicorn[gevent]==23.0.0' 'minio>=7' mysqlclient flask\n"
+            "COPY app.py .\nCMD gunicorn app:app\n",
+            "requirements.txt": "flask\n",
+            "app.py": "",
+        },
+    )
+    proposal = propose(project, {})
+    assert proposal.data["extra_requirements"] == "gunicorn[gevent]==23.0.0 minio>=7 mysqlclient"
+    assert "default-libmysqlclient-dev" in proposal.data["build_packages"]
+    assert proposal.refusal is None
+    pinned = "No file pins minio>=7, mysqlclient: better add them to requirements.txt."
+    assert pinned in [finding.message for finding in proposal.by_hand]
+
+
+@pytest.mark.parametrize(
+    ("command", "files", "requirements", "expected"),
+    [
+        ("python -u exporter.py", {"src/exporter.py": MAIN, "src/requirements.txt": "x\n"}, "src/requirements.txt", ""),
+        (
+            "python -u /usr/local/bin/exporter --quiet",
+            {
+                "pyproject.toml": "[project.scripts]\nexporter = 'exporter:main'\n",
+                "exporter.py": "",
+                "requirements.txt": "",
+            },
+            "requirements.txt",
+            "python -c \"__import__('pkgutil').resolve_name('exporter:main')()\" --quiet",
+        ),
+    ],
+)
+def test_files_that_the_old_image_has_elsewhere(
+    tmp_path: Path, command: str, files: dict[str, str], requirements: str, expected: str
+):
+    dockerfile = f"FROM python:3.13\nWORKDIR /x\nRUN pip install -r requirements.txt\nCOPY src/ .\nCMD {command}\n"
+    data = propose(open_files(tmp_path, files | {"Dockerfile": dockerfile}), {}).data
+    assert data["requirements_file"] == requirements
+    assert data["start_command"] == (expected or "python -u src/exporter.py")
+
+
+def test_a_file_of_documentation_that_the_app_reads_is_in_the_image(tmp_path: Path):
+    files = {"requirements.txt": "x\n", "README.md": "", "CHANGELOG.md": "", "app.py": f"open('CHANGELOG.md')\n{MAIN}"}
+    assert propose(open_files(tmp_path, files), {}).data["app_dir"] == "CHANGELOG.md app.py"
+
+
+def test_a_file_that_the_old_image_has_in_another_folder_is_there_in_the_new_one_too(tmp_path: Path):
+    files = {
+        "Dockerfile": "FROM python:3.13\nWORKDIR /srv\nCOPY web/ /srv/web/\nCOPY docs/api.yaml /srv/web/docs/api.yaml\n"
+        "COPY requirements.txt /srv/requirements/all.txt\nCMD python -m web\n",
+        "requirements.txt": "x\n",
+        "web/__main__.py": "",
+        "docs/api.yaml": "",
+        "docs/index.md": "",
+    }
+    data = propose(open_files(tmp_path, files), {}).data
+    assert data["build_commands"] == "install -D --mode=644 docs/api.yaml web/docs/api.yaml"
+    assert data["app_dir"] == "web docs/api.yaml"
+
+
+def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_path: Path):
+    project = open_files(
+        tmp_path,
+        {
+            "pyproject.toml": "[build-system]\nrequires = ['hatchling']\nbuild-backend = 'hatchling.build'\n"
+            "[project]\nname = 'web'\nversion = '1'\n[project.scripts]\nweb = 'web.main:main'\n",
+            "web/__init__.py": "",
+            "web/main.py": "def main(): ...\n",
+            "web/migrations/env.py": "",
+            "alembic.ini": "[alembic]\nscript_location = web/migrations\n",
+            "requirements.txt": "alembic\n",
+        },
+    )
+    data = propose(project, {}).data
+    assert (data["local_packages"], data["app_dir"]) == (".", "alembic.ini web/migrations")
+
+
+def test_the_port_that_a_package_of_the_started_file_names(tmp_path: Path):
+    files = {
+        "requirements.txt": "tornado",
+        "run.py": f"from web.main import main\n{MAIN}",
+        "web/__init__.py": "",
+        "web/constants.py": "NAME = 'web'\nDEFAULT_PORT = 8083\n",
+    }
+    project = open_files(tmp_path, files)
+    assert find_start(gather(project), find_requirements(project), None, None).port == "8083"
+
+
+@pytest.mark.parametrize(
+    ("volume", "data"),
+    [
+        ("./data:/srv/app/data", "/app/data"),
+        ("${DATA_DIR:-./data}:/data", "/data"),
+        ("./web:/srv/app/web", None),
+        ("./config.yml:/config/config.yml", None),
+        ("./config:/config:ro", None),
+        (".:/srv/app", None),
+    ],
+)
+def test_the_folders_that_a_compose_file_mounts(tmp_path: Path, volume: str, data: str | None):
+    service = {"build": ".", "ports": ["80:8000"], "volumes": [volume]}
+    project = open_files(
+        tmp_path,
+        {
+            "Dockerfile": "FROM python:3.13\nWORKDIR /srv/app\nCOPY . .\nCMD gunicorn web:app -b :8000\n",
+            "docker-compose.yml": yaml.safe_dump({"services": {"web": service}}),
+            "web/__init__.py": "",
+            "requirements.txt": "gunicorn\n",
+        },
+    )
+    assert propose(project, {}).data.get("data_dirs") == data
 
 
 def test_the_programs_of_supervisor_and_the_configuration_of_uwsgi(tmp_path: Path):

@@ -253,11 +253,11 @@ def test_every_free_answer_has_a_validator():
 @pytest.mark.parametrize(
     ("question", "answers", "sentence"),
     [
-        ("installer", {"requirements_file": "uv.lock", "installer": "pip"}, "A lock needs uv."),
+        ("installer", {"requirements_file": "uv.lock", "installer": "pip"}, "A lock and local packages need uv."),
         ("local_packages", {"local_packages": ".", "installer": "pip"}, "Use the installer uv for them."),
-        ("local_packages", {"app_dir": "", "customize": True}, "Name a package, or set app_dir."),
+        ("installer", {"app_dir": "", "customize": True, "installer": "pip"}, "A lock and local packages need uv."),
+        ("local_packages", {"app_dir": "", "customize": True, "local_packages": ""}, "Name a package, or set app_dir."),
         ("app_dir", {"app_dir": ""}, "Name at least one."),
-        ("assets_files", {"assets_lock": "package-lock.json"}, "Name at least one."),
     ],
 )
 def test_answers_that_exclude_each_other_are_refused(
