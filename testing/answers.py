@@ -235,6 +235,15 @@ BASE_IMAGES: dict[str, dict[str, Any]] = {
     },
 }
 
+# The services above that can be deployed to a Swarm, too.
+SERVICES["swarm-fastapi"] = {"targets": ["swarm"]}
+SERVICES["swarm-long-name"] = SERVICES["long-name"] | {"targets": ["swarm"]}
+for starter in STARTERS:
+    SERVICES[f"swarm-{starter}"] = {"framework": starter, "targets": ["swarm"]}
+EXISTING["swarm-existing"] = EXISTING["existing-everything"] | {"targets": ["swarm"]}
+EXISTING["swarm-existing-worker"] = EXISTING["existing-poetry"] | {"service_name": LONG_NAME, "targets": ["swarm"]}
+SWARM = [name for name in SERVICES | EXISTING if name.startswith("swarm-")]
+
 LAYOUTS = SERVICES | EXISTING
 MATRIX = LAYOUTS | BASE_IMAGES
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from testing import ROOT
-from testing.answers import MATRIX
+from testing.answers import MATRIX, SWARM
 from testing.template import generate
 
 EXPECTED = ROOT / "tests" / "render" / "expected"
@@ -28,9 +28,19 @@ NAMES = (
     "existing-pylock",
     "existing-everything",
     "base",
+    *SWARM,
 )
 # The files that the template owns, by shell pattern.
-FILES = ("Dockerfile", ".dockerignore", "docker-*", "docker/*", "Makefile", ".hadolint.yaml", ".devcontainer/*")
+FILES = (
+    "Dockerfile",
+    ".dockerignore",
+    "docker-*",
+    "docker/*",
+    "Makefile",
+    ".hadolint.yaml",
+    ".devcontainer/*",
+    "deploy/*",
+)
 
 
 def main() -> None:

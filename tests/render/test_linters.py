@@ -9,14 +9,17 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pytest
+import yaml
 
 from testing import ROOT
-from testing.answers import BASE_IMAGES, EXISTING, LAYOUTS, MATRIX, SERVICES
+from testing.answers import BASE_IMAGES, EXISTING, LAYOUTS, MATRIX, SERVICES, SWARM
 from testing.git import commit
 from testing.process import TOOLS, run
 
 pytestmark = pytest.mark.xdist_group("render")
 
+# The stack file of the services that can be deployed to a Swarm.
+STACK = "deploy/docker-stack.yml"
 CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
 RENOVATE = ROOT / ".renovate" / "node_modules" / ".bin" / "renovate-config-validator"
 
@@ -113,8 +116,27 @@ def test_compose_auditor(outputs: Path):
         assert "No issues found" in result.stdout, result.stdout
 
 
+def test_the_linters_of_compose_files_find_in_a_stack_only_what_swarm_cannot_do(outputs: Path):
+    expected = {
+        "CL-0003",  # no-new-privileges: Swarm ignores it in a stack; README-swarm.md says what to do
+        "CL-0005",  # a port on all addresses: Swarm knows no host_ip; README-swarm.md says so
+        "CL-0019",  # an image without a digest: .compose-lint.yml has the reason
+    }
+    for file in each(outputs, STACK, SWARM):
+        report = json.loads(run(TOOLS / "compose-lint", "--format", "json", file, check=False).stdout)
+        assert {f["rule_id"] for f in report["findings"] if not f["suppressed"]} <= expected
+        assert report["errors"] == report["warnings"] == []
+        # They do not know deploy.restart_policy, and the mount that sizes /tmp.
+        audited = run(TOOLS / "compose-auditor", "lint", "--ignore", "VOL001", "--ignore", "OPS001", file, check=False)
+        assert "No issues found" in audited.stdout, audited.stdout
+        hardened = run(
+            TOOLS / "compose-harden", "scan", "--skip", "tmpfs,no-new-privileges", "--min-score", "100", file
+        )
+        assert "100/100" in hardened.stdout
+
+
 def test_the_compose_specification(outputs: Path):
-    files = each(outputs, "docker-compose*.yml", LAYOUTS)
+    files = [*each(outputs, "docker-compose*.yml", LAYOUTS), *each(outputs, STACK, SWARM)]
     run(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", *files)
 
 
@@ -125,6 +147,16 @@ def test_docker_compose_config(engine: None, outputs: Path):
         for file in each(outputs, override, SERVICES):
             both = ("--file", "docker-compose.yml", "--file", override)
             run("docker", "compose", *both, "config", "--quiet", cwd=outputs / file.relative_to(outputs).parts[0])
+
+
+def test_docker_stack_config(engine: None, outputs: Path, tmp_path: Path):
+    for file in each(outputs, STACK, SWARM):
+        (tmp_path / ".env").touch()
+        (tmp_path / "deploy").mkdir(exist_ok=True)
+        copied = shutil.copy(file, tmp_path / "deploy")
+        result = run("docker", "stack", "config", "--compose-file", copied)
+        assert yaml.safe_load(result.stdout)["services"].keys() == yaml.safe_load(file.read_text())["services"].keys()
+        assert not result.stderr
 
 
 def test_docker_buildx_bake(engine: None, outputs: Path):

@@ -1,0 +1,287 @@
+"""The stack file on a Docker Swarm of three nodes: what is enforced, updates, rollbacks, a lost node."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from test_hardening import CGROUPS, FACTS
+from testing import ROOT
+from testing.answers import STARTERS
+from testing.docker import docker, get
+from testing.engine import EngineError
+from testing.load import Load, Request
+from testing.process import run
+from testing.service import Service
+from testing.swarm import Swarm
+from testing.template import generate
+from testing.waiting import wait_until
+
+pytestmark = pytest.mark.xdist_group("swarm")
+
+# The service whose updates are watched: the FastAPI starter, with a path that takes orders.
+NAME = "swarm-service"
+SERVICE = f"app_{NAME}"
+POST = """
+
+@app.post("/orders", status_code=201)
+async def order() -> dict[str, str]:
+    await asyncio.sleep(0.01)
+    return {"status": "ordered"}
+"""
+REQUESTS = (Request(), Request("POST", "/orders", b"an order", 201))
+
+# Swarm's routing mesh needs a kernel with ip_vs, which test machines may lack. So HAProxy stands
+# in for it: it forwards connections, and never repeats a request. The service's own published
+# port 0 is any free port of the node.
+OVERRIDE = """
+services:
+  {name}:
+    healthcheck: {{interval: 1s, start_period: {start_period}s}}
+    ports: [{{mode: host, published: 0, target: 8000}}]
+    deploy: {{endpoint_mode: dnsrr, update_config: {{monitor: 5s}}, rollback_config: {{monitor: 1s}}}}
+  proxy:
+    image: haproxy:3.0-trixie
+    configs: [{{source: haproxy, target: /usr/local/etc/haproxy/haproxy.cfg}}]
+    ports: [{{mode: host, published: 8080, target: 8080}}]
+    networks: [frontend]
+    deploy: {{endpoint_mode: dnsrr, placement: {{constraints: [node.role == manager]}}}}
+configs:
+  haproxy: {{file: ./haproxy.cfg}}
+"""
+HAPROXY = """
+defaults
+    mode tcp
+    timeout connect 1s
+    timeout client 20s
+    timeout server 20s
+    timeout queue 500ms
+    retries 1
+    option redispatch 1
+frontend published
+    bind :8080
+    default_backend tasks
+backend tasks
+    balance roundrobin
+    server-template task 1-8 {name}:8000 resolvers docker init-addr none
+resolvers docker
+    nameserver docker 127.0.0.11:53
+    resolve_retries 1
+    timeout resolve 500ms
+    timeout retry 500ms
+    hold valid 500ms
+    hold obsolete 0s
+"""
+
+
+class Images(NamedTuple):
+    """The images of the service: two versions, one that exits, and one whose health check fails."""
+
+    first: str
+    second: str
+    exits: str
+    unhealthy: str
+
+
+@pytest.fixture(scope="module")
+def swarm(engine: None) -> Iterator[Swarm]:
+    run(ROOT / "engine" / "build-haproxy")
+    try:
+        with Swarm(3) as swarm:
+            swarm.load("haproxy:3.0-trixie")
+            yield swarm
+    except EngineError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def fastapi(engine: None, folder: Path) -> Iterator[Service]:
+    """Build the service and write the override of its stack file."""
+    with Service(generate(folder / "swarm-fastapi", service_name=NAME, targets=["swarm"])) as service:
+        with (service.project / "src" / service.package / "main.py").open("a") as main:
+            main.write(POST)
+        deploy = service.project / "deploy"
+        (deploy / "override.yml").write_text(OVERRIDE.format(name=NAME, start_period=3))
+        (deploy / "haproxy.cfg").write_text(HAPROXY.format(name=NAME))
+        service.build()
+        yield service
+
+
+@pytest.fixture(scope="module")
+def images(fastapi: Service) -> Iterator[Images]:
+    changes = {
+        "second": 'ENV SERVICE_VERSION="2.0.0"',
+        "exits": 'CMD ["python", "-c", "raise SystemExit(1)"]',
+        "unhealthy": 'HEALTHCHECK CMD ["python", "-c", "raise SystemExit(1)"]',
+    }
+    tags = {name: f"{NAME}:{fastapi.run_id}-{name}" for name in changes}
+    for name, change in changes.items():
+        dockerfile = fastapi.project / f"{name}.Dockerfile"
+        dockerfile.write_text(f"FROM {fastapi.image}\n{change}\n")
+        docker("build", "--quiet", "--tag", tags[name], "--file", dockerfile, fastapi.project)
+    yield Images(fastapi.image, **tags)
+    docker("image", "rm", "--force", *tags.values())
+
+
+def create_secret(swarm: Swarm, folder: Path, name: str) -> None:
+    file = folder / "secret"
+    file.write_text("a secret")
+    swarm.docker("secret", "create", name, file)
+
+
+class Stack(NamedTuple):
+    """The deployed FastAPI service."""
+
+    swarm: Swarm
+    files: list[Path]
+    url: str
+
+    def deploy(self, image: str) -> None:
+        self.swarm.deploy("app", self.files, {"SWARM_SERVICE_IMAGE": image, "SWARM_SERVICE_PORT": "0"})
+
+
+@pytest.fixture(scope="module")
+def stack(swarm: Swarm, fastapi: Service, images: Images, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    swarm.load(*images)
+    create_secret(swarm, tmp_path_factory.mktemp("secrets"), f"{NAME}-api-token")
+    files = [fastapi.project / "deploy" / name for name in ("docker-stack.yml", "override.yml")]
+    stack = Stack(swarm, files, f"http://{swarm.address()}:8080")
+    stack.deploy(images.first)
+    return stack
+
+
+@pytest.fixture
+def serving(stack: Stack) -> Stack:
+    """The stack with two healthy tasks, reached through the proxy."""
+    stack.swarm.wait_for_tasks(SERVICE, 2)
+    wait_until("the proxy reaches the service", lambda: get(stack.url)[0] == 200)
+    return stack
+
+
+def version(stack: Stack) -> str:
+    return json.loads(get(stack.url)[1])["version"]
+
+
+def test_the_kernel_enforces_what_the_stack_file_says(serving: Stack):
+    facts = json.loads(serving.swarm.python(SERVICE, FACTS))
+    assert len(facts["processes"]) >= 2 and "init" in facts["processes"]["1"]["Name"]
+    for process in facts["processes"].values():
+        assert process["Uid"].split() == ["10001"] * 4
+        assert process["Gid"].split() == ["10001"] * 4
+        assert int(process["CapBnd"], 16) == int(process["CapEff"], 16) == 0
+        assert process["Seccomp"] == "2"
+        # By the option of the nodes' engine that README-swarm.md names.
+        assert process["NoNewPrivs"] == "1"
+    assert "ro" in facts["root"]
+    assert {"rw", "noexec", "nosuid", "nodev"} <= set(facts["tmp"])
+    assert facts["tmp_bytes"] == 16 * 1024 * 1024
+    assert (facts["core"], facts["nofile"], facts["nproc"]) == ([0, 0], [16384, 16384], [16384, 16384])
+
+
+def test_the_kernel_limits_memory_processes_and_cpu(serving: Stack):
+    cgroups = json.loads(serving.swarm.python(SERVICE, CGROUPS))
+    assert cgroups["memory"] == [str(256 * 1024 * 1024)]
+    assert cgroups["pids"] == ["128"]
+    assert cgroups["quota"] + (cgroups["period"] or []) == ["100000", "100000"]
+
+
+def test_only_the_user_reads_the_secret_and_unset_variables_stay_unset(serving: Stack):
+    code = (
+        "import os, json; s = os.stat('/run/secrets/api_token')\n"
+        "print(json.dumps([s.st_mode & 0o777, s.st_uid, open('/run/secrets/api_token').read(),"
+        " 'FORWARDED_ALLOW_IPS' in os.environ, os.environ['LOG_LEVEL']]))"
+    )
+    assert json.loads(serving.swarm.python(SERVICE, code)) == [0o400, 10001, "a secret", False, "info"]
+
+
+def test_the_backend_network_is_internal(serving: Stack):
+    networks = {
+        name: serving.swarm.docker("network", "inspect", "--format", "{{.Driver}} {{.Internal}}", f"app_{name}")
+        for name in ("frontend", "backend")
+    }
+    assert networks == {"frontend": "overlay false", "backend": "overlay true"}
+
+
+def test_a_rolling_update_loses_no_request(serving: Stack, images: Images):
+    with Load(serving.url, REQUESTS) as load:
+        load.wait_for(200)
+        serving.deploy(images.second)
+        load.wait_for(max(200, 2000 - load.total))
+    print(load)
+    assert serving.swarm.update_state(SERVICE) == "completed"
+    assert version(serving) == "2.0.0"
+    assert load.total >= 2000 and load.failed == 0, load
+
+
+@pytest.mark.parametrize("kind", ["exits", "unhealthy"])
+def test_a_bad_image_is_rolled_back_and_loses_no_request(serving: Stack, images: Images, kind: str):
+    before = version(serving)
+    with Load(serving.url, REQUESTS) as load:
+        load.wait_for(200)
+        serving.deploy(getattr(images, kind))
+        load.wait_for(200)
+    print(load)
+    assert serving.swarm.update_state(SERVICE) == "rollback_completed"
+    serving.swarm.wait_for_tasks(SERVICE, 2)
+    assert version(serving) == before
+    assert load.failed == 0, load
+
+
+def test_the_load_sees_what_stopping_the_only_task_first_loses(serving: Stack, images: Images):
+    """The negative control of the updates above."""
+    update = ("service", "update", "--no-resolve-image")
+    serving.swarm.docker(*update, "--detach", "--replicas", "1", "--update-order", "stop-first", SERVICE)
+    serving.swarm.wait_for_tasks(SERVICE, 1)
+    with Load(serving.url, REQUESTS) as load:
+        load.wait_for(200)
+        serving.swarm.docker(*update, "--image", images.first, SERVICE)
+        load.wait_for(200)
+    print(load)
+    serving.swarm.docker(*update, "--detach", "--replicas", "2", "--update-order", "start-first", SERVICE)
+    assert load.failed > 0 and load.longest_gap > 0.3, load
+
+
+@pytest.mark.parametrize("framework", STARTERS)
+def test_the_other_starters_are_deployed_and_healthy(swarm: Swarm, folder: Path, tmp_path: Path, framework: str):
+    name = f"swarm-{framework}"
+    with Service(generate(folder / name, service_name=name, framework=framework, targets=["swarm"])) as service:
+        service.build()
+        swarm.load(service.image)
+        files = [service.project / "deploy" / "docker-stack.yml"]
+        if framework != "worker":
+            secret = (service.answers["framework"] == "django" and "secret-key") or "api-token"
+            create_secret(swarm, tmp_path, f"{name}-{secret}")
+            override = tmp_path / "override.yml"
+            override.write_text(
+                f"services: {{{name}: {{deploy: {{endpoint_mode: dnsrr}},"
+                " ports: [{mode: host, published: 0, target: 8000}]}}\n"
+            )
+            files.append(override)
+        if framework == "django":
+            create_secret(swarm, tmp_path, f"{name}-database-password")
+        prefix = name.replace("-", "_").upper()
+        swarm.deploy(name, files, {f"{prefix}_IMAGE": service.image, f"{prefix}_PORT": "0"})
+        swarm.wait_for_tasks(f"{name}_{name}", 1 if framework == "worker" else 2)
+        if framework == "django":
+            job = swarm.docker("service", "ps", "--format", "{{.CurrentState}}", f"{name}_{name}-migrate")
+            assert job.startswith("Complete"), job
+        swarm.docker("stack", "rm", name)
+
+
+def test_a_lost_node_is_replaced_and_few_requests_fail(serving: Stack):
+    """Last: the tests above use all nodes."""
+    swarm = serving.swarm
+    lost = max(node for node, _ in swarm.tasks(SERVICE))
+    assert lost != 1, "a task runs on a worker node"
+    with Load(serving.url, REQUESTS, timeout=5) as load:
+        load.wait_for(200)
+        swarm.kill(lost)
+        wait_until(
+            "its task runs elsewhere", lambda: lost not in {node for node, _ in swarm.tasks(SERVICE)}, seconds=90
+        )
+        swarm.wait_for_tasks(SERVICE, 2)
+        load.wait_for(200)
+    print(load)
+    assert load.failed <= 40 and load.longest_gap < 6, load
