@@ -453,6 +453,9 @@ def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_pa
     )
     data = propose(project, {}).data
     assert (data["local_packages"], data["app_dir"]) == (".", "alembic.ini web/migrations")
+    (tmp_path / "web/main.py").write_text("import pathlib\n\ndef main(): open(pathlib.Path.cwd() / 'pyproject.toml')\n")
+    data = propose(open_project(tmp_path, GitEnvironment.from_process()), {}).data
+    assert (data["local_packages"], data["app_dir"]) == (".", "alembic.ini pyproject.toml web")
 
 
 def test_the_port_that_a_package_of_the_started_file_names(tmp_path: Path):
