@@ -131,6 +131,7 @@ def find_package_files(project: Project) -> list[str]:
     named += [project.table("tool", "poetry", "build").get("script")]
     setup = project.read(project.own("setup.py")) + project.read(project.own("setup.cfg"))
     named += re.findall(r"open\(\s*['\"]([\w./-]+)['\"]", setup) + re.findall(r"=\s*file:\s*([\w./-]+)", setup)
+    named += re.findall(r"['\"]((?:README|CHANGELOG|VERSION)[\w.-]*)['\"]", setup)
     for value in named:
         name = value.get("file") if isinstance(value, dict) else value
         text = str(name or "").removeprefix("./")

@@ -459,6 +459,15 @@ def test_the_folder_of_the_old_image_in_the_configuration_of_the_server(tmp_path
     assert command is None or "old-places" not in [finding.code for finding in proposal.by_hand]
 
 
+def test_a_route_that_needs_a_login_is_no_health_check(tmp_path: Path):
+    text = (
+        "from flask import Flask\napp = Flask(__name__)\n\n@app.route('/admin/alive')\n@login_required\n"
+        "def alive(): ...\n\n@app.route('/login')\ndef login(): ...\n"
+    )
+    data = propose(open_files(tmp_path, {"requirements.txt": "flask\ngunicorn\n", "app.py": text}), {}).data
+    assert data["health_path"] == "/login"
+
+
 def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_path: Path):
     project = open_files(
         tmp_path,
