@@ -427,15 +427,18 @@ def test_a_file_of_documentation_that_the_app_reads_is_in_the_image(tmp_path: Pa
 def test_a_file_that_the_old_image_has_in_another_folder_is_there_in_the_new_one_too(tmp_path: Path):
     files = {
         "Dockerfile": "FROM python:3.13\nWORKDIR /srv\nCOPY web/ /srv/web/\nCOPY docs/api.yaml /srv/web/docs/api.yaml\n"
+        "COPY docs/help.yaml /srv/docs/help.yaml\nCOPY tests/run.sh /run.sh\n"
         "COPY requirements.txt /srv/requirements/all.txt\nCMD python -m web\n",
         "requirements.txt": "x\n",
         "web/__main__.py": "",
         "docs/api.yaml": "",
+        "docs/help.yaml": "",
+        "tests/run.sh": "",
         "docs/index.md": "",
     }
     data = propose(open_files(tmp_path, files), {}).data
     assert data["build_commands"] == "install -D --mode=644 docs/api.yaml web/docs/api.yaml"
-    assert data["app_dir"] == "web docs/api.yaml"
+    assert data["app_dir"] == "web docs/api.yaml docs/help.yaml"
 
 
 @pytest.mark.parametrize(
