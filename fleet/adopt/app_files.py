@@ -75,7 +75,7 @@ def find_app_files(
     imported = evidence.source.imports | started
     kept, left_out = [], []
     for name, files in top.items():
-        is_read = name in quoted and re.match(r"CHANGELOG|README|LICENSE|CONTRIBUTING", name)
+        is_read = name in quoted and re.match(r"CHANGELOG|README|LICENSE|CONTRIBUTING|pyproject\.toml", name)
         is_packaging = files == [name] and PACKAGING.fullmatch(name) and name != "manage.py"
         if not PATH.fullmatch(name) or (is_packaging and not is_read):
             continue

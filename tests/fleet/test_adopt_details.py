@@ -438,6 +438,27 @@ def test_a_file_that_the_old_image_has_in_another_folder_is_there_in_the_new_one
     assert data["app_dir"] == "web docs/api.yaml"
 
 
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("chdir = /opt/web", "sed -i s:/opt/web:/app:g web.ini"),
+        ("static-map = /media=/opt/web/media", "sed -i s:/opt/web:/app:g web.ini"),
+        ("home = /opt/web-tools", None),
+        ("home = /srv/opt/web", None),
+    ],
+)
+def test_the_folder_of_the_old_image_in_the_configuration_of_the_server(tmp_path: Path, line: str, command: str | None):
+    files = {
+        "Dockerfile": "FROM python:3.13\nWORKDIR /opt/web\nCOPY . .\nCMD uwsgi web.ini\n",
+        "web.ini": f"[uwsgi]\nhttp-socket = :8050\n{line}\n",
+        "requirements.txt": "uwsgi\n",
+        "app.py": "",
+    }
+    proposal = propose(open_files(tmp_path, files), {})
+    assert proposal.data.get("build_commands") == command
+    assert command is None or "old-places" not in [finding.code for finding in proposal.by_hand]
+
+
 def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_path: Path):
     project = open_files(
         tmp_path,
@@ -453,6 +474,9 @@ def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_pa
     )
     data = propose(project, {}).data
     assert (data["local_packages"], data["app_dir"]) == (".", "alembic.ini web/migrations")
+    (tmp_path / "web/main.py").write_text("import pathlib\n\ndef main(): open(pathlib.Path.cwd() / 'pyproject.toml')\n")
+    data = propose(open_project(tmp_path, GitEnvironment.from_process()), {}).data
+    assert (data["local_packages"], data["app_dir"]) == (".", "alembic.ini pyproject.toml web")
 
 
 def test_the_port_that_a_package_of_the_started_file_names(tmp_path: Path):
