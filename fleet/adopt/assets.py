@@ -94,10 +94,15 @@ def find_assets(evidence: Evidence) -> Result:
             "assets",
             f"The build context has no file whose name starts with a dot: rename {', '.join(hidden)}, or do without.",
         )
-    sources = (image and _copied_sources(project, node, image)) or find_sources(project, node, script, outputs)
+    sources = _copied_sources(project, node, image) if image else []
+    if not sources:
+        sources = find_sources(project, node, script, outputs)
+        if not node.folder:
+            result.unknown.append(f"assets_files: whether `{command}` reads other files")
     where = image.path if image else f"the script {script} in {node.path('package.json')}"
     result.answer("assets_lock", node.path(node.lock), f"{where} builds assets")
-    result.answer("assets_files", " ".join(sources), "the sources and the configuration of the assets")
+    if sources != [node.folder]:  # the template's default
+        result.answer("assets_files", " ".join(sources), "the sources and the configuration of the assets")
     if command != DEFAULT_COMMAND:
         result.answer("assets_command", command, where)
     if outputs:
@@ -299,9 +304,7 @@ def find_sources(project: Project, node: Node, script: str, outputs: list[str]) 
     """Return what the assets are built from, beside package.json and the lock."""
     found: list[str] = []
     if node.folder:
-        prefix = f"{node.folder}/"
-        names = [path.removeprefix(prefix).partition("/")[0] for path in project.files if path.startswith(prefix)]
-        found += [f"{prefix}{name}" for name in dict.fromkeys(names) if not NOT_SOURCES.fullmatch(name)]
+        found.append(node.folder)  # all of it: nothing tells what the tools read
     else:
         found += _configurations(project, node)
         is_vite = "vite" in node.packages

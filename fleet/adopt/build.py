@@ -9,6 +9,7 @@ from .evidence import Evidence
 from .results import Result
 from .settings import Settings, has_default, read_name
 from .start import CONFIGURATION, Start, inside
+from .volumes import FOREIGN
 from .words import ASSIGNMENT, expand, split_shell, unwrap
 from .words import Command as Words
 
@@ -58,7 +59,10 @@ def find_build(evidence: Evidence, start: Start, settings: Settings) -> Result:
     if any("compilemessages" in command for command in commands):
         result.answer("build_packages", "gettext", "compilemessages")
     root = settings.path_of("STATIC_ROOT")
-    if root and any("collectstatic" in command for command in commands) and not root.startswith("/app/"):
+    is_outside = root and any("collectstatic" in command for command in commands) and not root.startswith("/app/")
+    if root and is_outside and FOREIGN.match(root):
+        result.do_by_hand("build-step", f"STATIC_ROOT is {root}, which cannot be: set it to a folder in /app.")
+    elif root and is_outside:
         result.answer("build_outputs", root, "STATIC_ROOT in the settings")
     return result
 

@@ -26,6 +26,7 @@ def adapt_celery(words: list[str]) -> list[str]:
         words = drop_option(words, ("--logfile", "-f"))
         words = drop_option(words, ("--uid",))
         words = drop_option(words, ("--gid",))
+        words = [word for word in words if word != "--without-heartbeat"]
     has_beat = action == "beat" or (action == "worker" and bool({"-B", "--beat"} & set(words)))
     if has_beat:
         words = drop_option(words, ("--schedule", "-s", "--schedule-filename"))

@@ -166,7 +166,7 @@ def read_dockerfile(project: Project, path: str, target: str | None = None) -> I
         ),
         expand(last("STOPSIGNAL").strip(), variables),
         tuple(
-            _read_node_stage(stage, position)
+            _read_node_stage(stages, position)
             for position, stage in enumerate(stages)
             if re.search(r"(^|/)(node|bun)\b", _find_base(stages, stage))
         ),
@@ -189,7 +189,12 @@ def _read_folder(instructions: Iterable[tuple[str, str]], variables: dict[str, s
     return folder
 
 
-def _read_node_stage(stage: Stage, position: int) -> NodeStage:
+def _read_node_stage(stages: list[Stage], position: int) -> NodeStage:
+    """Read a stage together with those that it extends."""
+    chain = [stages[position]]
+    while (parent := _find_stage(stages[: stages.index(chain[0])], chain[0].base)) is not None:
+        chain.insert(0, parent)
+    stage = Stage(stages[position].name, chain[0].base, [found for part in chain for found in part.instructions])
     variables: dict[str, str] = {}
     for name, value in stage.instructions:
         if name in ("ENV", "ARG"):

@@ -8,7 +8,7 @@ from .project import Project
 from .words import expand, split_shell
 
 # Files for development; the old image may install them in a stage that is not of production.
-DEVELOPMENT = re.compile(r"(^|[^a-z])(dev|test|tests|local)([^a-z]|$)")
+DEVELOPMENT = re.compile(r"(^|[^a-z])(dev|test|tests|local|docs?|lint|ipython|debug)([^a-z]|$)")
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
 
 def _split(commands: Iterable[str], variables: dict[str, str]) -> Iterator[list[str]]:
     for text in commands:
+        text = re.sub(r"\$\([^()]*\)", "", text)  # what a condition adds
         for words in split_shell(text):
             yield [expand(word, variables) for word in words]
 
@@ -105,6 +106,8 @@ def _find_action(words: list[str]) -> tuple[str, str]:
         rest = [word for word in words[position + 1 :] if not word.startswith("-")]
         if name in ("uv", "poetry") and rest[:1] and rest[0] in ("sync", "export", "install"):
             return name, rest[0]
+        if name == "pip-install":  # a script of the project
+            return "pip", "install"
         if name in ("pip", "pip3") and rest[:1] and rest[0] in ("install", "wheel"):
             return "pip", rest[0]
     return "", ""

@@ -26,8 +26,8 @@ from .words import Command, parse_command
 LEFT_OUT = re.compile(
     r"\b(runserver|runserver_plus|flask run|npm|yarn|pnpm|bun|npx|node|pytest|tox|jupyter|mkdocs|sphinx-build|watchmedo"
     r"|watchfiles|collectstatic|compilemessages|createsuperuser|loaddata|mailhog|coverage|ruff|mypy|debugpy|ipython"
-    r"|shell|shell_plus|dbshell|psql|redis-server|postgres|nginx|cypress|playwright|locust|honcho|foreman)\b"
-    r"|--reload|--debug\b|--dev\b|fastapi dev|manage\.py test|(^|\s)dev[_-]\w+"
+    r"|shell|shell_plus|dbshell|psql|redis-server|postgres|nginx|cypress|playwright|locust|honcho|foreman"
+    r"|http\.server)\b|(^|\s)dev/|--reload|--debug\b|--dev\b|fastapi dev|manage\.py test|(^|\s)dev[_-]\w+"
 )
 NOT_PROGRAMS = {
     "tail", "sleep", "true", "false", "sh", "bash", "cat", "echo", "ls", "make", "just", "tox", "nox", "cp", "chown",

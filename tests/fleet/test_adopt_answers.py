@@ -29,7 +29,7 @@ FLASK_FILES = {"requirements.txt": "flask\ngunicorn\n", "app.py": FLASK}
 BUILD = "[build-system]\nrequires = ['hatchling']\nbuild-backend = 'hatchling.build'\n"
 PROJECT = f"{BUILD}[project]\nname = 'a'\nversion = '1'\n"
 UV = "version = 1\n" + "".join(
-    f"[[package]]\nname = '{name}'\nversion = '1'\nsource = {{ registry = 'https://pypi.example' }}\n"
+    f"[[package]]\nname = '{name}'\nversion = '1'\nsource = {{ registry = 'https://index.example' }}\n"
     for name in ("flask", "gunicorn", "celery")
 )
 UV_OWN = (
@@ -179,7 +179,7 @@ def test_requirements_that_are_refused(tmp_path: Path, files: dict[str, str], se
 
 def test_a_second_index_has_no_mirror(tmp_path: Path):
     lock = UV_OWN.replace(
-        "'https://pypi.example' }\n[[package]]\nname = 'gunicorn'",
+        "'https://index.example' }\n[[package]]\nname = 'gunicorn'",
         "'https://other.example' }\n[[package]]\nname = 'gunicorn'",
     )
     proposal = look(tmp_path, {"pyproject.toml": PROJECT, "uv.lock": lock, "app.py": FLASK})
@@ -389,7 +389,7 @@ NODE = (
     [
         (
             {"ui/package.json": PACKAGE, "ui/package-lock.json": "{}", "ui/src/a.js": "", "ui/README.md": ""},
-            {"assets_lock": "ui/package-lock.json", "assets_files": "ui/src", "assets_output": "ui/dist"},
+            {"assets_lock": "ui/package-lock.json", "assets_files": None, "assets_output": "ui/dist"},
         ),
         (
             {
@@ -570,7 +570,8 @@ def test_a_celery_worker_as_the_service_has_a_heartbeat(tmp_path: Path):
     [
         (FLASK_FILES | {"Dockerfile": dockerfile("VOLUME /data /srv/app/files")}, "/data /app/files"),
         (
-            FLASK_FILES | {"compose.yaml": compose(web={"volumes": ["up:/data/uploads", "data:/data", ".:/x"]})},
+            FLASK_FILES
+            | {"x/a.js": "", "compose.yaml": compose(web={"volumes": ["up:/data/uploads", "data:/data", "./x:/x"]})},
             "/data",
         ),
         (django("BASE_DIR = Path(__file__).resolve().parent.parent\nMEDIA_ROOT = BASE_DIR / 'media'\n"), "/app/media"),

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from questionnaire import QUESTION_MARK, QUESTIONS, Questionnaire, choices
 from terminal import COLUMNS, ENTER, Terminal
+from testing import ROOT
 from testing.template import copier, files, generate, snapshot
 
 STARTER = ["kind", "source", "customize", "framework", "service_name", "description"]
@@ -37,6 +39,36 @@ CUSTOMIZED = {
     "memory_limit": "1g",
     "pids_limit": "64",
 }
+# The answers of questions/existing.yml: for requirements files, and for a lock.
+FILES = {
+    "requirements_includes": "constraints.txt",
+    "assets_lock": "frontend/package-lock.json",
+    "assets_files": "frontend/src",
+    "assets_command": "npm run bundle",
+    "assets_output": "static/dist",
+    "build_commands": "python manage.py collectstatic && true",
+    "build_network": True,
+    "build_outputs": "/srv/static",
+    "release_command": "python manage.py migrate",
+    "processes": "[{name: mails, command: python manage.py mails}]",
+    "data_dirs": "/app/media /data",
+    "environment": "A=b C=d",
+    "health_host": "shop.example.com",
+    "health_https": True,
+    "start_period": "60",
+    "stop_signal": "SIGINT",
+    "stop_grace_period": "45",
+}
+LOCK = {
+    "requirements_file": "uv.lock",
+    "app_dir": "",
+    "installer": "uv",
+    "extras": "server",
+    "groups": "production",
+    "workspace_member": "api",
+    "local_packages": ". packages/common",
+    "package_files": "src README.md",
+}
 SHARED = {"base": "shared", "base_image": "registry.example.com/team/python-base", "flavor": "slim"}
 CASES: dict[str, dict[str, Any]] = {
     "fastapi": SERVICE,
@@ -54,7 +86,8 @@ CASES: dict[str, dict[str, Any]] = {
         "registry": "localhost:5000",
     },
     "customized starter": SERVICE | SHARED | CUSTOMIZED | {"prune": False},
-    "customized existing": EXISTING | SHARED | CUSTOMIZED | {"prune": False},
+    "customized existing": EXISTING | SHARED | CUSTOMIZED | FILES | {"prune": False},
+    "customized lock": EXISTING | SHARED | CUSTOMIZED | LOCK | {"prune": False},
 }
 # How many questions are asked at most: the limits of the design, and all of them if the user asks for all.
 MOST = dict.fromkeys(("fastapi", "flask", "django", "worker"), 9) | {
@@ -66,12 +99,34 @@ MOST = dict.fromkeys(("fastapi", "flask", "django", "worker"), 9) | {
 # Defaults that Copier computes from other answers.
 DEFAULTS = {"flavor": "distroless"}
 
+# The questions that only customized existing services are asked.
+CUSTOMIZED_ONLY = set(yaml.safe_load((ROOT / "questions" / "existing.yml").read_text()))
+
 WRONG: dict[str, list[str]] = {
     "service_name": ["Orders", "a" * 41, "null", "on"],
     "image_name": ["our_python", "true"],
     "description": ["", 'Say "hello"'],
-    "app_dir": ["", "../app"],
-    "requirements_file": ["", "/requirements.txt"],
+    "app_dir": ["../app"],
+    "requirements_file": ["", "/requirements.txt", "uv.lock pylock.toml", "Pipfile.lock", "setup.py"],
+    "requirements_includes": ["../a.txt"],
+    "extras": ["-server"],
+    "groups": ["-production"],
+    "workspace_member": ["packages/api"],
+    "local_packages": ["../common", ""],
+    "package_files": [""],
+    "assets_lock": ["package.json", "../yarn.lock"],
+    "assets_files": [""],
+    "assets_command": ["", "npm 'run"],
+    "assets_output": [""],
+    "build_commands": ["true # nothing"],
+    "build_outputs": ["static", "/usr", "/app/static"],
+    "release_command": ["python manage.py migrate && true"],
+    "processes": ["mails", "[{name: mails}]", "[{name: a, command: b, colour: c}]"],
+    "data_dirs": ["media", "/app", "/data /data"],
+    "environment": ["A", "A=b A=c", "HEARTBEAT_FILE=/tmp/a"],
+    "health_host": ["https://example.com"],
+    "start_period": ["0"],
+    "stop_grace_period": ["3601"],
     "start_command": ["", "python 'app.py", "python app.py && echo"],
     "port": ["80", "http"],
     "health_path": ["", "healthz"],
@@ -86,6 +141,8 @@ WRONG: dict[str, list[str]] = {
 }
 # A name that only starters refuse, and a path that is in use.
 WRONG_FOR_STARTERS = {"service_name": ["json"], "health_path": ["/readyz"]}
+# Without `customize` nobody is asked for packages, which may replace these files.
+WRONG_IF_NOT_CUSTOMIZED = {"app_dir": [""]}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -100,12 +157,17 @@ def test_every_line_reads_whole_and_the_project_is_as_with_data(
             wrong = list(WRONG.get(name, []))
             if answers.get("source") != "existing":
                 wrong += WRONG_FOR_STARTERS.get(name, [])
+            if not answers.get("customize"):
+                wrong += WRONG_IF_NOT_CUSTOMIZED.get(name, [])
+            if answers.get("app_dir") != "" and name == "local_packages":
+                wrong.remove("")
             questionnaire.answer(name, answers.get(name, DEFAULTS.get(name, QUESTIONS[name]["default"])), wrong)
         assert terminal.wait() == 0, terminal.text()
 
     asked = questionnaire.asked
     record_property("questions asked", (case, len(asked)))
     assert set(answers) <= set(asked)
+    assert answers.get("customize") or not CUSTOMIZED_ONLY & set(asked)
     assert len(asked) <= MOST.get(case, len(QUESTIONS)), asked
     if MOST.get(case) == len(STARTER):
         assert asked == STARTER
@@ -135,7 +197,7 @@ def test_no_text_needs_more_than_80_columns() -> None:
         assert len(QUESTION_MARK) + 1 + len(first) < COLUMNS, (name, first)
         assert all(len(line) < COLUMNS for line in (*rest, f"   {question.get('placeholder', '')}")), name
         assert all(len(choice) < COLUMNS - 3 for choice in choices(question)), name
-        assert "{" not in question["help"] + question.get("placeholder", ""), f"{name}: the text depends on answers"
+        assert "{{" not in question["help"] + question.get("placeholder", ""), f"{name}: the text depends on answers"
 
 
 def test_a_copy_says_first_where_files_go_and_what_it_may_replace(tmp_path: Path) -> None:

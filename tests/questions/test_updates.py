@@ -9,6 +9,7 @@ from copier import run_copy, run_update
 
 from questionnaire import Questionnaire
 from terminal import ENTER, Terminal
+from testing.answers import EXISTING
 from testing.git import commit, git
 from testing.template import copier, files, generate, generate_from, read_answers, snapshot, working_clone
 
@@ -79,6 +80,28 @@ def test_an_interactive_update_offers_the_recorded_answers(template: Path, tmp_p
     answers = read_answers(project)
     assert {name: answers[name] for name in GIVEN} == GIVEN
     assert answers["layout"] == 1
+
+
+def test_an_update_keeps_the_answers_of_an_existing_service_and_does_not_ask_for_more(
+    template: Path, tmp_path: Path
+) -> None:
+    project = commit(generate_from(template, tmp_path / "project", CURRENT, **EXISTING["existing-everything"]))
+    before = read_answers(project)
+    assert before["processes"] == EXISTING["existing-everything"]["processes"]
+    command = (sys.executable, "-m", "copier", "update", f"--vcs-ref={NEXT}")
+    with Terminal(*command, cwd=project) as terminal:
+        questionnaire = Questionnaire(terminal)
+        while questionnaire.next():
+            terminal.send(ENTER)
+        assert terminal.wait() == 0, terminal.text()
+    asked = ["customize", "service_name", "app_dir", "requirements_file", "start_command", "python_version"]
+    assert questionnaire.asked == [*asked, "port", "health_path"]
+    assert read_answers(project) == before | {"_commit": NEXT}
+    assert git(project, "diff", "--name-only") == ".copier-answers.yml"
+
+    processes = [{"name": "worker", "command": "celery -A orders worker"}]
+    update(commit(project), NEXT, processes=processes)
+    assert read_answers(project) == before | {"_commit": NEXT, "processes": processes}
 
 
 def test_an_answer_given_later_holds(template: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Answers: which ones are refused, and that a refused answer leaves nothing behind."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -48,6 +49,19 @@ ASKED_WITH = {
 EXISTING = {"source": "existing"}
 ASKED_WITH |= dict.fromkeys(("app_dir", "requirements_file", "start_command"), EXISTING)
 ASKED_WITH["heartbeat_file"] = EXISTING | {"port": ""}
+ASKED_WITH |= dict.fromkeys(
+    (
+        *("requirements_includes", "local_packages", "assets_lock", "build_commands", "release_command", "data_dirs"),
+        *("environment", "health_host", "start_period", "stop_signal", "stop_grace_period"),
+    ),
+    EXISTING,
+)
+ASKED_WITH |= dict.fromkeys(("extras", "groups", "workspace_member"), EXISTING | {"requirements_file": "uv.lock"})
+ASKED_WITH["package_files"] = EXISTING | {"local_packages": "."}
+ASSETS = {"assets_lock": "yarn.lock", "assets_files": "assets"}
+ASKED_WITH |= dict.fromkeys(("assets_files", "assets_command", "assets_output"), EXISTING | ASSETS)
+ASKED_WITH["build_outputs"] = EXISTING | {"build_commands": "python -m build"}
+ASKED_WITH["processes"] = EXISTING | {"release_command": "python manage.py migrate"}
 APPS = ["", ".", "..", "../app", "/app", "app/../..", "a;b", "$HOME", "-app", ".git", "a*b", "a'b"]
 COMMANDS = [
     "",
@@ -61,10 +75,69 @@ COMMANDS = [
     "python app.py\nRUN id",
     "python app.py; id",
 ]
+SHELL = ["", " true", "# nothing", "true # nothing", "-x", "true\nfalse", "true \\", "cat <<EOF", "echo 'a"]
+FOLDERS = ["data", "./data", "/", "/app", "/app/", "/tmp", "/tmp/x", "/opt/x", "/usr/share", "/etc", "/dev", "/dev/shm"]
+FOLDERS += ["/a/../b", "/data;x", "/data /data", "/a/b, /a-b"]
 
-BAD = {
+PROCESS = {"name": "worker", "command": "python -m worker"}
+PROCESSES: list[object] = [
+    *("worker", 1, {"worker": "python -m worker"}, ["worker"], [{}], [{"name": "worker"}], [{"command": "true"}]),
+    *([PROCESS | {"command": command}] for command in ("", "true && true", "echo 'a", ["true"])),
+    *([PROCESS | {"name": name}] for name in ("", "Worker", "a_b", True, 1, "release", "a" * 21)),
+    [PROCESS, PROCESS],
+    [PROCESS, "worker"],
+    *(
+        [PROCESS | {"name": "web"} | more]
+        for more in (
+            {"colour": "red"},
+            *({"port": port} for port in (80, 65536, "http", True, None)),
+            {"port": 9000, "heartbeat_file": "/tmp/alive"},
+            {"heartbeat_file": "/tmp/alive", "health_command": "true"},
+            {"health_path": "/live"},
+            {"port": 9000, "health_path": "live"},
+            *({"heartbeat_file": file} for file in ("alive", "/tmp/../x", "", None)),
+            *({"health_command": command} for command in ("", ["true"], None, "true && true", "echo 'a")),
+            *({"replicas": number} for number in (0, -1, 1.5, "two", True, 1000)),
+            *({"cpu_limit": number} for number in (0, -1, "lots", 2000)),
+            *({"memory_limit": size} for size in (256, "lots", "1m", "256k")),
+            *({"pids_limit": number} for number in (0, 31, "many", 99999)),
+            *({"stop_signal": signal} for signal in ("TERM", 15, "SIGKILL")),
+        )
+    ),
+    [PROCESS | {"name": "a", "stop_grace_period": "30s"}],
+    [PROCESS | {"name": "a", "stop_grace_period": 3601}],
+]
+
+BAD: dict[str, list[Any]] = {
     "app_dir": APPS,
-    "requirements_file": ["", "../requirements.txt", "/requirements.txt", "a b", "a;b", "-r.txt", "a/../b"],
+    "requirements_file": [
+        *("", "../requirements.txt", "/requirements.txt", "a;b", "-r.txt", "a/../b", "requirements/"),
+        *("uv.lock poetry.lock", "uv.lock, requirements.txt", "pyproject.toml", "setup.py", "my-uv.lock", "pixi.lock"),
+        *("Pipfile", "Pipfile.lock", "backend/pdm.lock", "pylock.a.b.toml", "package-lock.json"),
+    ],
+    "requirements_includes": ["../base.txt", "/base.txt", "a;b"],
+    "extras": ["-server", "a;b", "[server]", "server/x"],
+    "groups": ["-dev", "a;b", "dev/x"],
+    "workspace_member": ["packages/api", "a b", "-a", "a\n"],
+    "local_packages": ["..", "/app", "../common", "packages/*", "a;b"],
+    "package_files": ["", "../src", "/src", "a;b", "src/../.."],
+    "assets_lock": ["package.json", "npm.lock", "../yarn.lock", "yarn.lock package-lock.json", "a/../yarn.lock"],
+    "assets_files": ["", "../assets", "/assets", "a;b"],
+    "assets_command": SHELL,
+    "assets_output": ["", "../dist", "/app/dist", "a;b"],
+    "build_commands": SHELL[1:],
+    "build_outputs": [*FOLDERS, "/app/static"],
+    "release_command": COMMANDS[1:],
+    "processes": PROCESSES,
+    "data_dirs": FOLDERS,
+    "environment": [
+        *("A", "=b", "1A=b", "A-B=c", "A='b'", 'A="b c"', "A=b c", "A=$B", "A=`id`", "A=b\\", "A=b\nB=c", "A=b, B=c d"),
+        *("A=b A=c", "PORT=80", "A=b PATH=/bin", "PYTHONPATH=/app", "HEARTBEAT_FILE=/tmp/a"),
+    ],
+    "health_host": ["https://example.com", "example.com/", "a b", "-a", "a\n"],
+    "start_period": ["", "0", "-1", "3601", "1m", "1.5"],
+    "stop_signal": ["TERM", "15", "SIGKILL"],
+    "stop_grace_period": ["", "0", "3601", "30s"],
     "start_command": COMMANDS,
     "heartbeat_file": ["heartbeat", "/tmp/../x", "/tmp/a b", "/", "/tmp/$X"],
     "base_image": BASES,
@@ -91,7 +164,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("question", "answer"), [(q, a) for q, many in BAD.items() for a in many])
-def test_a_bad_answer_is_refused_and_nothing_is_written(tmp_path: Path, question: str, answer: str):
+def test_a_bad_answer_is_refused_and_nothing_is_written(tmp_path: Path, question: str, answer: object):
     project = tmp_path / "project"
     with pytest.raises(ValueError) as refusal:
         generate(project, **ASKED_WITH.get(question, {}) | {question: answer})
@@ -126,6 +199,19 @@ def test_a_refused_answer_leaves_an_existing_project_as_it_was(tmp_path: Path):
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
+        ("requirements_file", "requirements.txt requirements/production.txt"),
+        ("requirements_file", "backend/pylock.toml"),
+        ("extras", "server, metrics"),
+        ("local_packages", ". packages/common/"),
+        ("package_files", "src *.md"),
+        ("build_commands", "A=b python -m x 'c d' && (cd docs; make) | tee log || exit 1"),
+        ("build_outputs", "/srv/static/"),
+        ("processes", "[{name: worker, command: python -m worker}]"),
+        ("processes", [PROCESS | {"port": "9000", "health_path": "/"}]),
+        ("data_dirs", "/app/media, /data/"),
+        ("data_dirs", "/var/lib/orders"),
+        ("environment", "A=b,c  B= C=x:/y?z={1}"),
+        ("health_host", "shop.example.com:443"),
         ("service_name", "a"),
         ("service_name", "orders-2"),
         ("description", "It's a service: 100 % of what we need (and more)"),
@@ -142,7 +228,7 @@ def test_a_refused_answer_leaves_an_existing_project_as_it_was(tmp_path: Path):
     ],
 )
 def test_a_good_answer_is_taken(tmp_path: Path, question: str, answer: object):
-    project = generate(tmp_path / "project", **{question: answer})
+    project = generate(tmp_path / "project", **ASKED_WITH.get(question, {}) | {question: answer})
     assert question in yaml.safe_load((project / ".copier-answers.yml").read_text())
 
 
@@ -162,6 +248,25 @@ def test_every_free_answer_has_a_validator():
         if question.get("when", True) is not False and "choices" not in question and question["type"] != "bool"
     }
     assert free == {name for name in free if "validator" in questions()[name]}
+
+
+@pytest.mark.parametrize(
+    ("question", "answers", "sentence"),
+    [
+        ("installer", {"requirements_file": "uv.lock", "installer": "pip"}, "A lock and local packages need uv."),
+        ("local_packages", {"local_packages": ".", "installer": "pip"}, "Use the installer uv for them."),
+        ("installer", {"app_dir": "", "customize": True, "installer": "pip"}, "A lock and local packages need uv."),
+        ("local_packages", {"app_dir": "", "customize": True, "local_packages": ""}, "Name a package, or set app_dir."),
+        ("app_dir", {"app_dir": ""}, "Name at least one."),
+    ],
+)
+def test_answers_that_exclude_each_other_are_refused(
+    tmp_path: Path, question: str, answers: dict[str, Any], sentence: str
+):
+    with pytest.raises(ValueError) as refusal:
+        generate(tmp_path / "project", **EXISTING | answers)
+    assert str(refusal.value) == f"Validation error for question '{question}': {sentence}"
+    assert not (tmp_path / "project").exists()
 
 
 def test_a_framework_is_refused_for_a_service_that_exists_already(tmp_path: Path):

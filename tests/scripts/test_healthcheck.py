@@ -120,6 +120,20 @@ def test_the_host_header_can_be_set(serve: Serve):
     assert b"\r\nHost: shop.example.com\r\n" in requests[0]
 
 
+def test_the_request_can_say_that_it_came_through_https(serve: Serve):
+    port, requests = serve(OK)
+    assert probe(PORT=port, HEALTH_HOST="shop.example.com", HEALTH_HTTPS="true") == (0, "")
+    head = b"Host: shop.example.com\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
+    assert requests[0] == b"GET / HTTP/1.1\r\n" + head
+
+
+@pytest.mark.parametrize("answer", ["", "false"])
+def test_the_request_says_nothing_about_https_otherwise(serve: Serve, answer: str):
+    port, requests = serve(OK)
+    assert probe(PORT=port, HEALTH_HTTPS=answer) == (0, "")
+    assert b"X-Forwarded-Proto" not in requests[0]
+
+
 @pytest.mark.parametrize("port", ["http", "0", "65536", "-1", "8000.5"])
 def test_a_port_that_is_none_is_refused_in_one_sentence(port: str):
     assert probe(PORT=port) == (1, f"PORT is {port!r}: set it to a whole number from 1 to 65535\n")
