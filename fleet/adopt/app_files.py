@@ -1,6 +1,7 @@
 """The folders and files that the service needs in its image."""
 
 import re
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from .evidence import Evidence
@@ -75,7 +76,7 @@ def find_app_files(
     imported = evidence.source.imports | started
     kept, left_out = [], []
     for name, files in top.items():
-        is_read = name in quoted and re.match(r"CHANGELOG|README|LICENSE|CONTRIBUTING", name)
+        is_read = name in quoted and re.match(r"CHANGELOG|README|LICENSE|CONTRIBUTING|pyproject\.toml", name)
         is_packaging = files == [name] and PACKAGING.fullmatch(name) and name != "manage.py"
         if not PATH.fullmatch(name) or (is_packaging and not is_read):
             continue
@@ -99,6 +100,7 @@ def find_app_files(
     words = start.command.replace('"', " ").split()
     kept += [path for path in project.files if path in words and path not in kept and path.split("/", 1)[0] not in kept]
     kept += [path for path in needed_paths if path not in kept and path.split("/", 1)[0] not in kept]
+    kept += [path for path in _copied_files(evidence) if path not in kept and path.split("/", 1)[0] not in kept]
     kept = _without_packaged(evidence, kept, packaged, needed_paths)
     reason = (
         f"{evidence.image.path} copies them"
@@ -152,6 +154,16 @@ def _is_python(files: list[str]) -> bool:
     return bool(code) and not any(
         file.endswith("/package.json") and file.count("/") == 1 for file in files if len(code) < 3
     )
+
+
+def _copied_files(evidence: Evidence) -> Iterator[str]:
+    """Yield single files that the old Dockerfile copies out of folders that are not for the service, such as docs."""
+    for path in evidence.image.copied if evidence.image else ():
+        path = path.removeprefix("./").strip("/")
+        *folders, name = path.split("/")
+        is_apart = bool(folders) and folders[0] in NOT_RUN and not PACKAGING.fullmatch(name)
+        if is_apart and evidence.project.has(path) and PATH.fullmatch(path):
+            yield path
 
 
 def _copied(evidence: Evidence) -> set[str]:

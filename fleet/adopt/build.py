@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from .evidence import Evidence
 from .results import Result
 from .settings import Settings, has_default, read_name
-from .start import Start, inside
+from .start import CONFIGURATION, Start, inside
 from .volumes import FOREIGN
 from .words import ASSIGNMENT, expand, split_shell, unwrap
 from .words import Command as Words
 
 STEPS = {"collectstatic", "compilemessages", "compress", "compilescss", "compilejsi18n"}
 PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+PLACE = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
 # The word before a step of a program that is not manage.py.
 OTHER_STEPS = re.compile(r"\b(pybabel compile|assets build|translate compile|digest compile)\b")
 
@@ -41,8 +42,12 @@ def find_build(evidence: Evidence, start: Start, settings: Settings) -> Result:
             "build-step", "The settings store static files elsewhere: run collectstatic where it may write there."
         )
     commands = _unique(found)
-    found = {command: image.path for command in _renamed_files(evidence) if image} | found
-    commands = [command for command in found if command.startswith("install ") or command in commands]
+    before = [
+        *_renamed_files(evidence),
+        *(f"sed -i s:{old}:/app:g {path}" for path, old in find_places(evidence, start)),
+    ]
+    found = dict.fromkeys(before, image.path if image else "") | found
+    commands = [*before, *commands]
     if not commands:
         return result
     written = []
@@ -73,6 +78,21 @@ def _renamed_files(evidence: Evidence) -> Iterator[str]:
         is_inside = bool(place.partition("/")[2]) and place.partition("/")[0] in evidence.project.folders
         if is_data and is_inside and place != source and PATH.fullmatch(place) and PATH.fullmatch(source):
             yield f"install -D --mode=644 {source} {place}"
+
+
+def find_places(evidence: Evidence, start: Start) -> Iterator[tuple[str, str]]:
+    """Yield the files of the start command's configuration that name the folder of the old image, and that folder.
+
+    Only files where each mention is of this folder or of what is in it: a command can replace it.
+    """
+    workdir = evidence.image.workdir.rstrip("/") if evidence.image else ""
+    if workdir.count("/") < 1 or workdir == "/app" or not PLACE.fullmatch(workdir):
+        return
+    for path in start.command.split():
+        text = evidence.project.read(path) if CONFIGURATION.search(path) and PATH.fullmatch(path) else ""
+        whole = re.findall(rf"(?<![\w./-]){re.escape(workdir)}(?![\w.-])", text)
+        if whole and len(whole) == text.count(workdir):
+            yield path, workdir
 
 
 def _is_django(command: str) -> bool:

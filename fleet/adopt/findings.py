@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from packaging.utils import canonicalize_name
 
+from .build import find_places
 from .evidence import Evidence
 from .local import asks_for_metadata
 from .requirements import Requirements
@@ -112,7 +113,8 @@ def _places(evidence: Evidence, start: Start) -> Iterator[Finding]:
     named = [
         path
         for path in dict.fromkeys(paths)
-        if re.search(rf"(?<![\w./-]){re.escape(workdir)}(/|\b)", evidence.project.read(path))
+        if path not in dict(find_places(evidence, start))
+        and re.search(rf"(?<![\w./-]){re.escape(workdir)}(/|\b)", evidence.project.read(path))
     ]
     if named:
         listed = ", ".join(named[:5])

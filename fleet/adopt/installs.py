@@ -72,7 +72,7 @@ def read_installs(project: Project, commands: Iterable[str], variables: dict[str
                     files.append(inside)
             for word in words[1:]:
                 match = re.fullmatch(r"(\.|\./|/\w+|\./[\w./-]+)(\[([\w,-]+)\])?", word)
-                if match and match[1] in (".", "./", "/app", "/code", "/src"):
+                if match and match[1] in (".", "./", "/app", "/code", "/src", f"/{project.folder.name}"):
                     flags.add("project")
                     extras += (match[3] or "").split(",")
                 elif match and (inside := match[1].strip("./")) in project.folders:

@@ -18,7 +18,7 @@ def asks_for_metadata(evidence: Evidence) -> str:
     if not name or not {"importlib", "importlib_metadata", "pkg_resources"} & evidence.source.imports:
         return ""
     asked = re.compile(
-        rf"\b(version|metadata|distribution|get_distribution|require)\(\s*"
+        rf"\b(\w*version|metadata|distribution|get_distribution|require)\(\s*"
         rf"(__name__|__package__|['\"]{re.escape(name)}['\"])",
         re.IGNORECASE,
     )

@@ -198,6 +198,16 @@ def _imported(project: Project, path: str, tree: ast.Module) -> Iterator[tuple[s
                     yield alias.asname, alias.name
 
 
+def _guarded(tree: ast.Module) -> Iterator[int]:
+    """Yield the decorators of functions that another decorator lets nobody call without a login."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
+            re.search(r"(login|admin|permissions?|auth|roles?)_required|requires_(login|auth)", ast.unparse(decorator))
+            for decorator in node.decorator_list
+        ):
+            yield from map(id, node.decorator_list)
+
+
 def _routes(
     project: Project, trees: dict[str, ast.Module], constants: dict[str, set[str]]
 ) -> Iterator[tuple[str, str]]:
@@ -217,6 +227,7 @@ def _routes(
         names = dict(_imported(project, path, tree))
         module_name = project.module(path)[1]
         lists: dict[int, str] = {}  # calls in a list of Django's URLs, and the name of the list
+        guarded = set(_guarded(tree))
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign | ast.AnnAssign):
                 for name, value in _assignments(node):
@@ -258,7 +269,7 @@ def _routes(
                     routes.append((url, path, lists.get(id(node), "")))
             elif called == "add_route" and len(node.args) > 1 and (second_text := _string(node.args[1])):
                 routes.append((second_text if second_text.startswith("/") else first or "", path, router))
-            elif called in ROUTES and first is not None and first.startswith("/"):
+            elif called in ROUTES and first is not None and first.startswith("/") and id(node) not in guarded:
                 methods = options.get("methods")
                 if methods is None or "GET" in ast.unparse(methods):
                     routes.append((first, path, router))

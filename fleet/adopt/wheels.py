@@ -7,6 +7,8 @@ from typing import Any
 from .project import NOT_RUN, Project, is_run
 
 LEGAL = re.compile(r"(LICEN[CS]E|COPYING|NOTICE|AUTHORS)[\w.-]*", re.IGNORECASE)
+BESIDE = re.compile(r"['\"]pyproject\.toml['\"]|resources\.files\([^()]*\)\.parent")
+NOT_IN_WHEEL = ("setup.py", "noxfile.py", "tasks.py", "conftest.py")
 FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
 
@@ -129,6 +131,7 @@ def find_package_files(project: Project) -> list[str]:
     named += [project.table("tool", "poetry", "build").get("script")]
     setup = project.read(project.own("setup.py")) + project.read(project.own("setup.cfg"))
     named += re.findall(r"open\(\s*['\"]([\w./-]+)['\"]", setup) + re.findall(r"=\s*file:\s*([\w./-]+)", setup)
+    named += re.findall(r"['\"]((?:README|CHANGELOG|VERSION)[\w.-]*)['\"]", setup)
     for value in named:
         name = value.get("file") if isinstance(value, dict) else value
         text = str(name or "").removeprefix("./")
@@ -167,6 +170,10 @@ def leaves_package(project: Project) -> bool:
     """Return whether a module looks for files beside its package, by the place of its own file."""
     for path in project.sources:
         text = project.read(path)
+        if path not in NOT_IN_WHEEL and re.search(
+            r"['\"]pyproject\.toml['\"]|resources\.files\([^()]*\)\.parent", text
+        ):
+            return True
         if "__file__" not in text:
             continue
         root, _ = project.module(path)

@@ -213,7 +213,7 @@ def test_a_second_index_has_no_mirror(tmp_path: Path):
             {"local_packages": ".", "start_command": "serve --fast", "app_dir": ""},
         ),
         (
-            {"src/a/app.py": f"from importlib.metadata import version\nversion('a')\n{FLASK}"},
+            {"src/a/app.py": f"from importlib.metadata import version as get_version\nget_version('a')\n{FLASK}"},
             {"local_packages": ".", "app_dir": ""},
         ),
         (  # a wheel of setuptools has no data, so the source is in /app too
@@ -570,7 +570,8 @@ def test_a_celery_worker_as_the_service_has_a_heartbeat(tmp_path: Path):
     [
         (FLASK_FILES | {"Dockerfile": dockerfile("VOLUME /data /srv/app/files")}, "/data /app/files"),
         (
-            FLASK_FILES | {"compose.yaml": compose(web={"volumes": ["up:/data/uploads", "data:/data", "./x:/x"]})},
+            FLASK_FILES
+            | {"x/a.js": "", "compose.yaml": compose(web={"volumes": ["up:/data/uploads", "data:/data", "./x:/x"]})},
             "/data",
         ),
         (django("BASE_DIR = Path(__file__).resolve().parent.parent\nMEDIA_ROOT = BASE_DIR / 'media'\n"), "/app/media"),

@@ -427,15 +427,48 @@ def test_a_file_of_documentation_that_the_app_reads_is_in_the_image(tmp_path: Pa
 def test_a_file_that_the_old_image_has_in_another_folder_is_there_in_the_new_one_too(tmp_path: Path):
     files = {
         "Dockerfile": "FROM python:3.13\nWORKDIR /srv\nCOPY web/ /srv/web/\nCOPY docs/api.yaml /srv/web/docs/api.yaml\n"
+        "COPY docs/help.yaml /srv/docs/help.yaml\nCOPY tests/run.sh /run.sh\n"
         "COPY requirements.txt /srv/requirements/all.txt\nCMD python -m web\n",
         "requirements.txt": "x\n",
         "web/__main__.py": "",
         "docs/api.yaml": "",
+        "docs/help.yaml": "",
+        "tests/run.sh": "",
         "docs/index.md": "",
     }
     data = propose(open_files(tmp_path, files), {}).data
     assert data["build_commands"] == "install -D --mode=644 docs/api.yaml web/docs/api.yaml"
-    assert data["app_dir"] == "web docs/api.yaml"
+    assert data["app_dir"] == "web docs/api.yaml docs/help.yaml"
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("chdir = /opt/web", "sed -i s:/opt/web:/app:g web.ini"),
+        ("static-map = /media=/opt/web/media", "sed -i s:/opt/web:/app:g web.ini"),
+        ("home = /opt/web-tools", None),
+        ("home = /srv/opt/web", None),
+    ],
+)
+def test_the_folder_of_the_old_image_in_the_configuration_of_the_server(tmp_path: Path, line: str, command: str | None):
+    files = {
+        "Dockerfile": "FROM python:3.13\nWORKDIR /opt/web\nCOPY . .\nCMD uwsgi web.ini\n",
+        "web.ini": f"[uwsgi]\nhttp-socket = :8050\n{line}\n",
+        "requirements.txt": "uwsgi\n",
+        "app.py": "",
+    }
+    proposal = propose(open_files(tmp_path, files), {})
+    assert proposal.data.get("build_commands") == command
+    assert command is None or "old-places" not in [finding.code for finding in proposal.by_hand]
+
+
+def test_a_route_that_needs_a_login_is_no_health_check(tmp_path: Path):
+    text = (
+        "from flask import Flask\napp = Flask(__name__)\n\n@app.route('/admin/alive')\n@login_required\n"
+        "def alive(): ...\n\n@app.route('/login')\ndef login(): ...\n"
+    )
+    data = propose(open_files(tmp_path, {"requirements.txt": "flask\ngunicorn\n", "app.py": text}), {}).data
+    assert data["health_path"] == "/login"
 
 
 def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_path: Path):
@@ -453,6 +486,9 @@ def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_pa
     )
     data = propose(project, {}).data
     assert (data["local_packages"], data["app_dir"]) == (".", "alembic.ini web/migrations")
+    (tmp_path / "web/main.py").write_text("import pathlib\n\ndef main(): open(pathlib.Path.cwd() / 'pyproject.toml')\n")
+    data = propose(open_project(tmp_path, GitEnvironment.from_process()), {}).data
+    assert (data["local_packages"], data["app_dir"]) == (".", "alembic.ini pyproject.toml web")
 
 
 def test_the_port_that_a_package_of_the_started_file_names(tmp_path: Path):
