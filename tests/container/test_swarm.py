@@ -262,11 +262,11 @@ def test_the_other_starters_are_deployed_and_healthy(swarm: Swarm, folder: Path,
         if framework == "django":
             create_secret(swarm, tmp_path, f"{name}-database-password")
         prefix = name.replace("-", "_").upper()
-        swarm.deploy(name, files, {f"{prefix}_IMAGE": service.image, f"{prefix}_PORT": "0"})
+        swarm.deploy(name, files, {f"{prefix}_IMAGE": service.image, f"{prefix}_PORT": "0"}, detach=True)
         swarm.wait_for_tasks(f"{name}_{name}", 1 if framework == "worker" else 2)
         if framework == "django":
-            job = swarm.docker("service", "ps", "--format", "{{.CurrentState}}", f"{name}_{name}-migrate")
-            assert job.startswith("Complete"), job
+            shown = ("service", "ps", "--format", "{{.CurrentState}} {{.Error}}", f"{name}_{name}-migrate")
+            wait_until("the migration succeeds", lambda: swarm.docker(*shown).startswith("Complete"))
         swarm.docker("stack", "rm", name)
 
 
