@@ -39,8 +39,9 @@ FILES = (
     "Makefile",
     ".hadolint.yaml",
     ".devcontainer/*",
-    "deploy/*",
 )
+# Their other files are those of an entry above.
+STACK = ("deploy/*",)
 
 
 def main() -> None:
@@ -48,7 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in NAMES:
             project = generate(Path(folder, name), **MATRIX[name])
-            for pattern in FILES:
+            for pattern in STACK if name in SWARM else FILES:
                 for file in project.glob(pattern):
                     # The health check is the same everywhere: includes/healthcheck.py.
                     if file.is_file() and file.name != "healthcheck.py":

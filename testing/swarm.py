@@ -1,6 +1,7 @@
 """A Docker Swarm of several nodes on this machine, which engine/swarm-up runs."""
 
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -27,7 +28,8 @@ class Swarm(contextlib.AbstractContextManager["Swarm"]):
     def __init__(self, nodes: int = 3) -> None:
         self.nodes = nodes
         number = random.randint(1, 254)
-        self.home = Path(tempfile.mkdtemp(prefix="swarm-", dir="/var/tmp"))
+        # In memory: on a disk, removing the nodes' images takes as long as all tests.
+        self.home = Path(tempfile.mkdtemp(prefix="swarm-", dir="/dev/shm"))
         self.env = {
             "SWARM_HOME": str(self.home),
             "SWARM_NET": f"10.213.{number}",
@@ -68,26 +70,31 @@ class Swarm(contextlib.AbstractContextManager["Swarm"]):
 
     # Stacks
 
-    def deploy(self, stack: str, files: Sequence[Path], env: dict[str, str]) -> None:
-        """Deploy a stack; return when all its tasks are healthy, or an update ended otherwise."""
+    def deploy(self, stack: str, files: Sequence[Path], env: dict[str, str], *, detach: bool = False) -> None:
+        """Deploy a stack; unless `detach` is set, return when docker has watched its tasks for the time `monitor`."""
         options = [word for file in files for word in ("--compose-file", file)]
         # The images come from no registry.
-        self.docker("stack", "deploy", "--detach=false", "--resolve-image=never", *options, stack, env=env)
+        self.docker("stack", "deploy", f"--detach={detach}", "--resolve-image=never", *options, stack, env=env)
 
     def update_state(self, service: str) -> str:
         return self.docker("service", "inspect", "--format", "{{.UpdateStatus.State}}", service)
 
     def tasks(self, service: str) -> list[tuple[int, str]]:
         """Return the node and the container of each running task that is not being stopped."""
-        shown = ("--filter", "desired-state=running", "--format", "{{.ID}}", "--quiet")
-        found = []
-        for task in self.docker("service", "ps", *shown, service).split():
-            details = "{{.Status.State}} {{.NodeID}} {{.Status.ContainerStatus.ContainerID}}"
-            state, node, container = self.docker("inspect", "--type", "task", "--format", details, task).split()
-            if state == "running":
-                name = self.docker("node", "inspect", "--format", "{{.Description.Hostname}}", node)
-                found.append((int(name.rpartition("-")[2]), container))
-        return found
+        ids = self.docker("service", "ps", "--filter", "desired-state=running", "--quiet", service).split()
+        if not ids:
+            return []
+        tasks = json.loads(self.docker("inspect", "--type", "task", *ids))
+        nodes = {node["ID"]: node["Hostname"] for node in self.list_nodes()}
+        # The host name of node 2 ends with -2.
+        return [
+            (int(nodes[task["NodeID"]].rpartition("-")[2]), task["Status"]["ContainerStatus"]["ContainerID"])
+            for task in tasks
+            if task["Status"]["State"] == "running"
+        ]
+
+    def list_nodes(self) -> list[dict[str, str]]:
+        return [json.loads(line) for line in self.docker("node", "ls", "--format", "{{json .}}").splitlines()]
 
     def wait_for_tasks(self, service: str, count: int, seconds: float = 120) -> list[tuple[int, str]]:
         """Return the tasks of a service when `count` of them run, and so are healthy."""

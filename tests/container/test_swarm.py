@@ -9,7 +9,7 @@ import pytest
 
 from test_hardening import CGROUPS, FACTS
 from testing import ROOT
-from testing.answers import STARTERS
+from testing.answers import EXISTING, STARTERS
 from testing.docker import docker, get
 from testing.engine import EngineError
 from testing.load import Load, Request
@@ -262,12 +262,28 @@ def test_the_other_starters_are_deployed_and_healthy(swarm: Swarm, folder: Path,
         if framework == "django":
             create_secret(swarm, tmp_path, f"{name}-database-password")
         prefix = name.replace("-", "_").upper()
-        swarm.deploy(name, files, {f"{prefix}_IMAGE": service.image, f"{prefix}_PORT": "0"})
+        swarm.deploy(name, files, {f"{prefix}_IMAGE": service.image, f"{prefix}_PORT": "0"}, detach=True)
         swarm.wait_for_tasks(f"{name}_{name}", 1 if framework == "worker" else 2)
         if framework == "django":
-            job = swarm.docker("service", "ps", "--format", "{{.CurrentState}}", f"{name}_{name}-migrate")
-            assert job.startswith("Complete"), job
+            shown = ("service", "ps", "--format", "{{.CurrentState}} {{.Error}}", f"{name}_{name}-migrate")
+            wait_until("the migration succeeds", lambda: swarm.docker(*shown).startswith("Complete"))
         swarm.docker("stack", "rm", name)
+
+
+def test_swarm_takes_the_stack_of_a_service_with_processes_a_release_and_volumes(swarm: Swarm, folder: Path):
+    """Its image does not exist, so this says nothing about its tasks."""
+    project = generate(folder / "swarm-existing", **EXISTING["swarm-existing"])
+    (project / ".env").write_text("GREETING='hello'\n")
+    swarm.deploy("orders", [project / "deploy" / "docker-stack.yml"], {}, detach=True)
+    services = swarm.docker("stack", "services", "--format", "{{.Name}} {{.Mode}}", "orders").splitlines()
+    names = ("", "-beat", "-flower", "-mails", "-release", "-stream", "-worker")
+    modes = {name: "replicated job" if name == "-release" else "replicated" for name in names}
+    assert sorted(services) == sorted(f"orders_orders{name} {mode}" for name, mode in modes.items())
+    inspected = json.loads(swarm.docker("service", "inspect", "orders_orders-worker"))[0]["Spec"]["TaskTemplate"]
+    assert inspected["Placement"]["Constraints"] == ["node.labels.orders-data == true"]
+    # As README-swarm.md says, the quotes are part of the value.
+    assert "GREETING='hello'" in inspected["ContainerSpec"]["Env"]
+    swarm.docker("stack", "rm", "orders")
 
 
 def test_a_lost_node_is_replaced_and_few_requests_fail(serving: Stack):

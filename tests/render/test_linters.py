@@ -125,14 +125,13 @@ def test_the_linters_of_compose_files_find_in_a_stack_only_what_swarm_cannot_do(
     for file in each(outputs, STACK, SWARM):
         report = json.loads(run(TOOLS / "compose-lint", "--format", "json", file, check=False).stdout)
         assert {f["rule_id"] for f in report["findings"] if not f["suppressed"]} <= expected
-        assert report["errors"] == report["warnings"] == []
+        # The user writes .env.
+        assert report["errors"] == [] and {w["kind"] for w in report["warnings"]} <= {"unread_input"}
         # They do not know deploy.restart_policy, and the mount that sizes /tmp.
         audited = run(TOOLS / "compose-auditor", "lint", "--ignore", "VOL001", "--ignore", "OPS001", file, check=False)
         assert "No issues found" in audited.stdout, audited.stdout
-        hardened = run(
-            TOOLS / "compose-harden", "scan", "--skip", "tmpfs,no-new-privileges", "--min-score", "100", file
-        )
-        assert "100/100" in hardened.stdout
+        skipped = ("--skip", "tmpfs", "--skip", "no_new_privileges")
+        run(TOOLS / "compose-harden", "scan", "--min-score", "100", *skipped, file)
 
 
 def test_the_compose_specification(outputs: Path):
