@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from testing import ROOT
-from testing.answers import MATRIX
+from testing.answers import KUBERNETES, MATRIX
 from testing.template import generate
 
 EXPECTED = ROOT / "tests" / "render" / "expected"
@@ -27,10 +27,13 @@ NAMES = (
     "existing-poetry",
     "existing-pylock",
     "existing-everything",
+    *KUBERNETES,
     "base",
 )
 # The files that the template owns, by shell pattern.
 FILES = ("Dockerfile", ".dockerignore", "docker-*", "docker/*", "Makefile", ".hadolint.yaml", ".devcontainer/*")
+# Of an entry for Kubernetes, what the others do not have.
+KUBERNETES_FILES = ("deploy/kubernetes/**/*", ".checkov.yaml", ".trivyignore")
 
 
 def main() -> None:
@@ -38,7 +41,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in NAMES:
             project = generate(Path(folder, name), **MATRIX[name])
-            for pattern in FILES:
+            for pattern in KUBERNETES_FILES if name in KUBERNETES else FILES:
                 for file in project.glob(pattern):
                     # The health check is the same everywhere: includes/healthcheck.py.
                     if file.is_file() and file.name != "healthcheck.py":
