@@ -22,7 +22,6 @@ from testing.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("kubernetes")
 
-STARTERS = [name for name in KUBERNETES if "existing" not in name]
 POSTGRES = "postgres:17-trixie"
 TOKEN = "a-canary-of-a-token"
 FACTS = """
@@ -135,7 +134,9 @@ class Pods:
     def remove(self) -> None:
         name = self.service.name
         podman("pod", "rm", "--force", "--time=1", f"{name}-pod", f"{name}-migrate-pod", check=False)
+        # Podman keeps the files of a secret in a volume of its name.
         podman("secret", "rm", name, check=False)
+        podman("volume", "rm", name, check=False)
         podman("image", "rm", "--force", self.service.image, check=False)
 
     @property
@@ -162,7 +163,7 @@ class Pods:
         )
 
 
-@pytest.fixture(scope="module", params=STARTERS)
+@pytest.fixture(scope="module", params=[name for name in KUBERNETES if "existing" not in name])
 def pods(request: pytest.FixtureRequest, clock: None, folder: Path) -> Iterator[Pods]:
     name = request.param
     project = generate(folder / name, service_name=f"{name}-{uuid.uuid4().hex[:4]}", **KUBERNETES[name])
@@ -205,14 +206,16 @@ def test_the_kernel_confines_the_pod(pods: Pods):
     assert facts["pids"] == ["128"]
 
 
-@pytest.mark.parametrize("pods", [name for name in STARTERS if "worker" not in name], indirect=True)
 def test_it_answers_on_its_port(pods: Pods):
+    if not pods.service.answers.get("port"):
+        pytest.skip("a worker has no port")
     assert get(pods.service.url("/healthz"))[0] == 200
     assert get(pods.service.url("/readyz"))[0] == 200, pods.logs()
 
 
-@pytest.mark.parametrize("pods", ["kubernetes-fastapi", "kubernetes-flask"], indirect=True)
 def test_the_token_comes_as_a_file_and_stays_out_of_the_environment(pods: Pods):
+    if pods.service.answers["framework"] not in ("fastapi", "flask"):
+        pytest.skip("this starter has no token")
     url = pods.service.url("/private")
     assert get(url, {"Authorization": f"Bearer {TOKEN}"})[0] == 200
     assert get(url, {"Authorization": "Bearer another"})[0] == 401
@@ -220,8 +223,9 @@ def test_the_token_comes_as_a_file_and_stays_out_of_the_environment(pods: Pods):
     assert "LOG_LEVEL" in environment and TOKEN not in environment
 
 
-@pytest.mark.parametrize("pods", ["kubernetes-django"], indirect=True)
 def test_a_release_job_has_migrated_the_database(pods: Pods):
+    if pods.service.answers["framework"] != "django":
+        pytest.skip("this starter has no database")
     # What `podman wait` of the README printed: the exit status of the job.
     assert "0" in pods.output.splitlines()
     count = ("psql", "--username=postgres", "--tuples-only", "--command=SELECT count(*) FROM django_migrations")
