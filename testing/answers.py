@@ -84,6 +84,12 @@ for starter in STARTERS:
         "service_name": LONG_NAME,
     }
 
+# Each starter for Kubernetes.
+KUBERNETES: dict[str, dict[str, Any]] = {
+    f"kubernetes-{starter}": {"framework": starter, "targets": ["kubernetes"]} for starter in ("fastapi", *STARTERS)
+}
+SERVICES |= KUBERNETES
+
 EXISTING: dict[str, dict[str, Any]] = {
     "existing": {
         "source": "existing",
@@ -223,6 +229,20 @@ EXISTING: dict[str, dict[str, Any]] = {
         "environment": "DJANGO_SETTINGS_MODULE=orders.settings.production WEB_CONCURRENCY=2",
     },
 }
+
+EXISTING["kubernetes-existing"] = EXISTING["existing-everything"] | {"targets": ["kubernetes"]}
+# Without a port, and so without all that a port brings.
+EXISTING["kubernetes-existing-worker"] = {
+    "source": "existing",
+    "service_name": LONG_NAME,
+    "registry": SERVICES["long-name"]["registry"],
+    "start_command": "celery -A shop worker",
+    "port": "",
+    "release_command": "python -c 'print(1)'",
+    "processes": [{"name": "web", "command": "daphne -p 8001 shop.asgi:app", "port": 8001, "health_path": "/a?b=c"}],
+    "targets": ["kubernetes"],
+}
+KUBERNETES |= {name: EXISTING[name] for name in ("kubernetes-existing", "kubernetes-existing-worker")}
 
 BASE_IMAGES: dict[str, dict[str, Any]] = {
     "base": {"kind": "base-image"},

@@ -1,4 +1,4 @@
-"""Reach a Docker Engine."""
+"""Reach a Docker Engine, and Podman."""
 
 import os
 import shlex
@@ -8,7 +8,23 @@ from testing import ROOT
 
 
 class EngineError(Exception):
-    """No Docker Engine can be reached, nor started."""
+    """No engine can be reached, nor started."""
+
+
+def run_script(name: str) -> bool:
+    """Run a script of engine/ and set the variables that it exports; return whether there are any.
+
+    Raise EngineError, with the reason, if the script fails.
+    """
+    command = [ROOT / "engine" / name]
+    result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if result.returncode:
+        raise EngineError(result.stderr.strip().splitlines()[-1])
+    for line in result.stdout.splitlines():
+        for assignment in shlex.split(line.removeprefix("export ")):
+            variable, _, value = assignment.partition("=")
+            os.environ[variable] = value.replace("$PATH", os.environ["PATH"])
+    return bool(result.stdout)
 
 
 def ensure_engine() -> bool:
@@ -17,12 +33,9 @@ def ensure_engine() -> bool:
     Return whether the environment was changed: a shell needs the same change to reach the
     engine. Raise EngineError, with the reason, if there is no engine.
     """
-    command = [ROOT / "engine" / "docker-up"]
-    result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if result.returncode:
-        raise EngineError(result.stderr.strip().splitlines()[-1])
-    for line in result.stdout.splitlines():
-        for assignment in shlex.split(line.removeprefix("export ")):
-            name, _, value = assignment.partition("=")
-            os.environ[name] = value.replace("$PATH", os.environ["PATH"])
-    return bool(result.stdout)
+    return run_script("docker-up")
+
+
+def ensure_podman() -> None:
+    """Fetch Podman, and set the environment so that it is used; raise EngineError if that is impossible."""
+    run_script("podman-up")

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from testing import ROOT
-from testing.answers import MATRIX, SWARM
+from testing.answers import KUBERNETES, MATRIX, SWARM
 from testing.template import generate
 
 EXPECTED = ROOT / "tests" / "render" / "expected"
@@ -27,6 +27,7 @@ NAMES = (
     "existing-poetry",
     "existing-pylock",
     "existing-everything",
+    *KUBERNETES,
     "base",
     *SWARM,
 )
@@ -42,6 +43,8 @@ FILES = (
 )
 # Their other files are those of an entry above.
 STACK = ("deploy/*",)
+# Of an entry for Kubernetes, what the others do not have.
+KUBERNETES_FILES = ("deploy/kubernetes/**/*", ".checkov.yaml", ".trivyignore")
 
 
 def main() -> None:
@@ -49,7 +52,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in NAMES:
             project = generate(Path(folder, name), **MATRIX[name])
-            for pattern in STACK if name in SWARM else FILES:
+            patterns = KUBERNETES_FILES if name in KUBERNETES else STACK if name in SWARM else FILES
+            for pattern in patterns:
                 for file in project.glob(pattern):
                     # The health check is the same everywhere: includes/healthcheck.py.
                     if file.is_file() and file.name != "healthcheck.py":

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from testing import ROOT
-from testing.answers import BASE_IMAGES, EXISTING, LAYOUTS, MATRIX, SERVICES, SWARM
+from testing.answers import BASE_IMAGES, EXISTING, KUBERNETES, LAYOUTS, MATRIX, SERVICES, SWARM
 from testing.git import commit
 from testing.process import TOOLS, run
 
@@ -73,22 +73,30 @@ def test_trivy(outputs: Path):
     report = trivy(outputs)
     assert len([entry for entry in report if entry["Type"] == "dockerfile"]) == len(MATRIX)
     found = {entry["Target"]: entry["Misconfigurations"] for entry in report if "Misconfigurations" in entry}
-    # A base image has its suppression beside it.
-    assert found.keys() <= {f"{name}/Dockerfile" for name in BASE_IMAGES}
-    for name in BASE_IMAGES:
-        assert not any("Misconfigurations" in entry for entry in trivy(outputs / name)), name
+    # A base image and manifests have their suppressions beside them.
+    suppressed = {target for target in found if target.split("/")[0] in KUBERNETES and "/kubernetes/" in target}
+    assert found.keys() - suppressed <= {f"{name}/Dockerfile" for name in BASE_IMAGES}
+    for name in BASE_IMAGES | KUBERNETES:
+        entries = trivy(outputs / name)
+        assert not any("Misconfigurations" in entry for entry in entries), name
+        assert any(entry["Type"] == "kubernetes" for entry in entries) == (name in KUBERNETES)
 
 
 def test_checkov(outputs: Path, tmp_path: Path):
     command = (require(CHECKOV), "--compact", "--quiet", "--skip-download", "--output", "json")
-    for name in LAYOUTS:
+    for name in LAYOUTS.keys() - KUBERNETES.keys():
         shutil.copytree(outputs / name, tmp_path / name)
+    # With kubectl it checks the overlays, too.
+    path = {"PATH": f"{TOOLS}:{os.environ['PATH']}"}
     # Checkov reads .checkov.yaml from the folder that it checks.
-    for folder in (tmp_path, *(outputs / name for name in BASE_IMAGES)):
-        report = json.loads(run(*command, "--directory", folder, check=False).stdout)
-        for entry in report if isinstance(report, list) else [report]:
+    for folder in (tmp_path, *(outputs / name for name in BASE_IMAGES | KUBERNETES)):
+        report = json.loads(run(*command, "--directory", folder, env=path, check=False).stdout)
+        reports = report if isinstance(report, list) else [report]
+        kinds = {entry["check_type"] for entry in reports}
+        assert kinds >= ({"dockerfile", "kubernetes", "kustomize"} if folder.name in KUBERNETES else {"dockerfile"})
+        for entry in reports:
             assert entry["summary"]["passed"] > 0
-            assert entry["results"]["failed_checks"] == []
+            assert entry["results"]["failed_checks"] == [], folder.name
 
 
 def test_compose_lint(outputs: Path):

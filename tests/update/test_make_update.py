@@ -359,7 +359,7 @@ def test_the_script_names_every_file_that_the_template_owns(tmp_path: Path):
             "service",
             ("README.md", "pyproject.toml", "requirements", "src/", "tests/"),
             "docker",
-            [{"framework": name} for name in FRAMEWORKS],
+            [{"framework": name, "targets": targets} for name in FRAMEWORKS for targets in ([], ["kubernetes"])],
         ),
         ("base-image", ("README.md",), "scripts", [{}]),
     ):
