@@ -38,6 +38,7 @@ CUSTOMIZED = {
     "cpu_limit": "0.5",
     "memory_limit": "1g",
     "pids_limit": "64",
+    "targets": ["proxy", "kubernetes"],
 }
 # The answers of questions/existing.yml: for requirements files, and for a lock.
 FILES = {

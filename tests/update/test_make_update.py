@@ -359,7 +359,12 @@ def test_the_script_names_every_file_that_the_template_owns(tmp_path: Path):
             "service",
             ("README.md", "pyproject.toml", "requirements", "src/", "tests/"),
             "docker",
-            [{"framework": name, "targets": targets} for name in FRAMEWORKS for targets in ([], ["kubernetes"])],
+            [
+                {"framework": name, "targets": targets}
+                for name in FRAMEWORKS
+                for targets in ([], ["swarm", "kubernetes"])
+            ]
+            + [{"targets": ["proxy"]}],
         ),
         ("base-image", ("README.md",), "scripts", [{}]),
     ):
