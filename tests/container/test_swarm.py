@@ -1,6 +1,7 @@
 """The stack file on a Docker Swarm of three nodes: what is enforced, updates, rollbacks, a lost node."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -93,7 +94,7 @@ def swarm(engine: None) -> Iterator[Swarm]:
             swarm.load("haproxy:3.0-trixie")
             yield swarm
     except EngineError as error:
-        pytest.skip(str(error))
+        (pytest.fail if os.environ.get("REQUIRE_ENGINE") else pytest.skip)(str(error))
 
 
 @pytest.fixture(scope="module")
