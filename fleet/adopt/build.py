@@ -152,6 +152,9 @@ def _collectstatic(evidence: Evidence, settings: Settings) -> str:
     """Return the command that collects static files, if the settings say where to."""
     manage = next(iter(evidence.project.find_named("manage.py")), "")
     has_app = "django.contrib.staticfiles" in evidence.source.strings
+    root = settings.path_of("STATIC_ROOT")
+    if root and evidence.project.has(f"{root.removeprefix('/app/')}/staticfiles.json"):
+        return ""  # the project has what it collects
     if manage and has_app and settings.find("STATIC_ROOT"):
         return f"python {manage} collectstatic --noinput"
     return ""

@@ -471,6 +471,21 @@ def test_a_route_that_needs_a_login_is_no_health_check(tmp_path: Path):
     assert data["health_path"] == "/login"
 
 
+@pytest.mark.parametrize(("manifest", "collected"), [("static/staticfiles.json", False), ("web/static/a.json", True)])
+def test_static_files_that_the_project_has_collected_stay(tmp_path: Path, manifest: str, collected: bool):
+    files = {
+        "manage.py": "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'web.settings')\n",
+        "web/__init__.py": "",
+        "web/settings.py": "from pathlib import Path\nBASE_DIR = Path(__file__).resolve().parent.parent\n"
+        "INSTALLED_APPS = ['django.contrib.staticfiles']\nSTATIC_ROOT = BASE_DIR / 'static'\n",
+        "web/wsgi.py": "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n",
+        "requirements.txt": "django\ngunicorn\n",
+        manifest: "{}",
+    }
+    data = propose(open_files(tmp_path, files), {}).data
+    assert ("build_commands" in data) == collected
+
+
 def test_the_scripts_of_alembic_are_files_even_if_a_wheel_has_the_package(tmp_path: Path):
     project = open_files(
         tmp_path,

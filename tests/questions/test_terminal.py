@@ -43,6 +43,7 @@ CUSTOMIZED = {
 # The answers of questions/existing.yml: for requirements files, and for a lock.
 FILES = {
     "requirements_includes": "constraints.txt",
+    "extra_requirements": "gunicorn==23.0.0",
     "assets_lock": "frontend/package-lock.json",
     "assets_files": "frontend/src",
     "assets_command": "npm run bundle",
