@@ -74,17 +74,18 @@ class Questionnaire:
 
     def check(self, wanted: list[str]) -> None:
         """Check the wanted choices, and no other."""
-        name = self.asked[-1]
-        for value in QUESTIONS[name]["choices"]:
-            self.expect(f"» {'●' if self.checked(value) else '○'} {value}")
-            if self.checked(value) != (value in wanted):
+        question = QUESTIONS[self.asked[-1]]
+        labels = [label(question, value) for value in wanted]
+        for choice in choices(question):
+            self.expect(f"» {'●' if self.checked(choice) else '○'} {choice}")
+            if self.checked(choice) != (choice in labels):
                 self.terminal.send(" ")
-                self.expect(f"» {'●' if value in wanted else '○'} {value}")
+                self.expect(f"» {'●' if choice in labels else '○'} {choice}")
             self.terminal.send(DOWN)
         self.terminal.send(ENTER)
 
-    def checked(self, value: str) -> bool:
-        return any(row.endswith(f"● {value}") for row in self.terminal.rows())
+    def checked(self, choice: str) -> bool:
+        return any(row.endswith(f"● {choice}") for row in self.terminal.rows())
 
     def write(self, answer: str) -> None:
         placeholder = QUESTIONS[self.asked[-1]].get("placeholder")
@@ -106,8 +107,9 @@ class Questionnaire:
         """Type the wrong answers, each of which is refused, then the right one."""
         question = QUESTIONS[name]
         if question.get("multiselect"):
-            self.check([])
-            self.expect_refusal()
+            if question["default"]:  # then at least one is needed
+                self.check([])
+                self.expect_refusal()
             self.check(value)
         elif "choices" in question:
             self.select(label(question, value))
