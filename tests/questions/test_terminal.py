@@ -99,7 +99,7 @@ MOST = dict.fromkeys(("fastapi", "flask", "django", "worker"), 9) | {
 }
 
 # Defaults that Copier computes from other answers.
-DEFAULTS = {"flavor": "distroless"}
+DEFAULTS = {"flavor": "distroless", "local_packages": ""}
 
 # The questions that only customized existing services are asked.
 CUSTOMIZED_ONLY = set(yaml.safe_load((ROOT / "questions" / "existing.yml").read_text()))
