@@ -155,6 +155,13 @@ class TestOrders:
             status = docker("exec", container["Id"], "python", "-c", "print(open('/proc/1/status').read())")
             assert "CapBnd:\t0000000000000000" in status and "NoNewPrivs:\t1" in status
 
+    def test_a_stop_lets_every_process_end_by_itself(self, orders: Service):
+        orders.compose("stop")
+        for name in ("orders", "orders-worker", "orders-beat"):
+            container = orders.compose("ps", "--all", "--quiet", name).stdout.strip()
+            assert inspect(container)["State"]["ExitCode"] == 0, name
+        orders.compose("up", "--detach", "--wait")
+
     def test_the_worker_is_unhealthy_without_its_broker_and_recovers(self, orders: Service):
         worker = orders.compose("ps", "--quiet", "orders-worker").stdout.strip()
 
@@ -166,12 +173,6 @@ class TestOrders:
         wait_until("the worker is unhealthy", lambda: health() == "unhealthy", orders.logs)
         orders.compose("start", "redis")
         wait_until("the worker is healthy", lambda: health() == "healthy", orders.logs)
-
-    def test_a_stop_lets_every_process_end_by_itself(self, orders: Service):
-        orders.compose("stop")
-        for name in ("orders", "orders-worker", "orders-beat"):
-            container = orders.compose("ps", "--all", "--quiet", name).stdout.strip()
-            assert inspect(container)["State"]["ExitCode"] == 0, name
 
 
 @pytest.fixture(scope="module", params=FLAVORS)
@@ -292,6 +293,7 @@ def test_a_service_that_0_3_0_adopted_does_the_same_after_the_update(engine: Non
             config = {key: container["Config"].get(key) for key in CONFIG}
             config["Env"] = sorted(line for line in config["Env"] if not line.startswith("SERVICE_VERSION="))
             host = {key: container["HostConfig"].get(key) for key in HOST_CONFIG}
+            host["Ulimits"].sort(key=lambda limit: limit["Name"])
             code_of_the_app = sorted(path for path in service.listing if path.startswith("/app/"))
             seen.append((status, page, code, config, host, code_of_the_app))
         if len(seen) == 1:

@@ -120,11 +120,11 @@ def test_a_new_release_of_the_base_reaches_a_service_by_a_rebuild_alone(base: Ba
     ("change", "sentence"),
     [
         (
-            ("contract=2.0", "contract=3.1"),
+            ("contract=2.1", "contract=3.1"),
             "this service was made for contract 2.0, but its base provides 3.1: update the service",
         ),
         (
-            ("contract=2.0", "contract=1.9"),
+            ("contract=2.1", "contract=1.9"),
             "this service was made for contract 2.0, but its base provides 1.9: use a newer base",
         ),
         (("version=", "version=9."), "the builder has version"),
