@@ -27,6 +27,8 @@ NAMES = (
     "existing-poetry",
     "existing-pylock",
     "existing-everything",
+    "proxy",
+    "existing-proxy",
     *KUBERNETES,
     "base",
     *SWARM,

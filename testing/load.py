@@ -26,8 +26,8 @@ class Request(NamedTuple):
 class Load(contextlib.AbstractContextManager["Load"]):
     """Clients that send requests from entering the context until leaving it.
 
-    Each request has a connection of its own, so a load balancer chooses anew. None is repeated:
-    a refused or broken connection, a late answer, one that is cut short and any other status are failures.
+    Each request opens a connection, so that a load balancer chooses a server for each one. No request
+    is repeated. A refused or broken connection, a late or short answer and any other status are failures.
     """
 
     def __init__(

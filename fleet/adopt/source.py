@@ -199,7 +199,7 @@ def _imported(project: Project, path: str, tree: ast.Module) -> Iterator[tuple[s
 
 
 def _guarded(tree: ast.Module) -> Iterator[int]:
-    """Yield the decorators of functions that another decorator lets nobody call without a login."""
+    """Yield the ids of the decorators of functions that need a login."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
             re.search(r"(login|admin|permissions?|auth|roles?)_required|requires_(login|auth)", ast.unparse(decorator))

@@ -7,7 +7,6 @@ from typing import Any
 from .project import NOT_RUN, Project, is_run
 
 LEGAL = re.compile(r"(LICEN[CS]E|COPYING|NOTICE|AUTHORS)[\w.-]*", re.IGNORECASE)
-BESIDE = re.compile(r"['\"]pyproject\.toml['\"]|resources\.files\([^()]*\)\.parent")
 NOT_IN_WHEEL = ("setup.py", "noxfile.py", "tasks.py", "conftest.py")
 FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
