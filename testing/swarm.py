@@ -14,9 +14,52 @@ from typing import Self
 from testing import ROOT
 from testing.engine import EngineError
 from testing.process import run
+from testing.service import Service
 from testing.waiting import wait_until
 
 SWARM_UP = ROOT / "engine" / "swarm-up"
+
+# Swarm's routing mesh needs a kernel with ip_vs, which test machines may lack. So HAProxy stands
+# in for it: it forwards connections, and never repeats a request. The service's own published
+# port 0 is any free port of the node.
+OVERRIDE = """
+services:
+  {name}:
+    healthcheck: {{interval: 1s, start_period: 3s}}
+    ports: [{{mode: host, published: 0, target: 8000}}]
+    deploy: {{endpoint_mode: dnsrr, update_config: {{monitor: 5s}}, rollback_config: {{monitor: 1s}}}}
+  proxy:
+    image: haproxy:3.0-trixie
+    configs: [{{source: haproxy, target: /usr/local/etc/haproxy/haproxy.cfg}}]
+    ports: [{{mode: host, published: 8080, target: 8080}}]
+    networks: [frontend]
+    deploy: {{endpoint_mode: dnsrr, placement: {{constraints: [node.role == manager]}}}}
+configs:
+  haproxy: {{file: ./haproxy.cfg}}
+"""
+HAPROXY = """
+defaults
+    mode tcp
+    timeout connect 1s
+    timeout client 20s
+    timeout server 20s
+    timeout queue 500ms
+    retries 1
+    option redispatch 1
+frontend published
+    bind :8080
+    default_backend tasks
+backend tasks
+    balance roundrobin
+    server-template task 1-8 {name}:8000 resolvers docker init-addr none
+resolvers docker
+    nameserver docker 127.0.0.11:53
+    resolve_retries 1
+    timeout resolve 500ms
+    timeout retry 500ms
+    hold valid 500ms
+    hold obsolete 0s
+"""
 
 
 class Swarm(contextlib.AbstractContextManager["Swarm"]):
@@ -110,3 +153,15 @@ class Swarm(contextlib.AbstractContextManager["Swarm"]):
         """Run Python code in a task of a service; return its standard output."""
         node, container = self.tasks(service)[0]
         return self.docker("exec", container, "python", "-c", code, node=node)
+
+    def create_secret(self, name: str) -> None:
+        (self.home / "secret").write_text("a secret")
+        self.docker("secret", "create", name, self.home / "secret")
+
+
+def behind_haproxy(service: Service) -> list[Path]:
+    """Return the stack file of a service, and an override by which HAProxy publishes it on port 8080."""
+    deploy = service.project / "deploy"
+    (deploy / "override.yml").write_text(OVERRIDE.format(name=service.name))
+    (deploy / "haproxy.cfg").write_text(HAPROXY.format(name=service.name))
+    return [deploy / "docker-stack.yml", deploy / "override.yml"]

@@ -7,7 +7,6 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,8 @@ from testing import ROOT
 from testing.answers import KUBERNETES
 from testing.docker import get
 from testing.engine import EngineError, ensure_podman
-from testing.process import TOOLS, run
+from testing.podman import TOKEN, Pods, load, podman
+from testing.process import run
 from testing.service import Service
 from testing.template import generate
 from testing.waiting import wait_until
@@ -23,7 +23,6 @@ from testing.waiting import wait_until
 pytestmark = pytest.mark.xdist_group("kubernetes")
 
 POSTGRES = "postgres:17-trixie"
-TOKEN = "a-canary-of-a-token"
 FACTS = """
 import json, os, pathlib
 
@@ -61,10 +60,6 @@ for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
 """
 
 
-def podman(*arguments: str | Path, check: bool = True) -> str:
-    return run("podman", *arguments, check=check).stdout.strip()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def clock(engine: None) -> Iterator[None]:
     """Make Podman usable, and run the probes that are due, as systemd does elsewhere."""
@@ -76,11 +71,6 @@ def clock(engine: None) -> Iterator[None]:
     yield
     health.terminate()
     health.wait()
-
-
-def load(image: str) -> None:
-    """Give Podman an image of the Docker Engine."""
-    run("bash", "-o", "pipefail", "-c", f"docker save {image} | podman load")
 
 
 @pytest.fixture(scope="module")
@@ -103,64 +93,6 @@ def database(clock: None) -> Iterator[str]:
     finally:
         podman("rm", "--force", "--volumes", "--time=1", name, check=False)
         podman("network", "rm", name, check=False)
-
-
-class Pods:
-    """The pods of a service in Podman."""
-
-    def __init__(self, service: Service, network: str = "") -> None:
-        self.service = service
-        self.folder = service.project / "deploy" / "kubernetes"
-        self.network = network
-        self.output = ""
-        load(service.image)
-        # Podman has no cluster's DNS name for the image: pin it in the overlays, as the README says.
-        for file in self.folder.glob("overlays/podman*/kustomization.yaml"):
-            with file.open("a") as text:
-                text.write(f"images:\n  - name: {service.name}\n    newTag: {service.version}\n")
-        for secret in ("api_token", "secret_key", "database_password"):
-            (self.folder / secret).write_text(TOKEN)
-
-    def play(self) -> None:
-        """Run the commands of the README."""
-        section = (self.folder / "README.md").read_text().partition("\n## Podman\n")[2].partition("\nsystemd")[0]
-        script = re.sub(r"^(?!    ).*\n", "", section, flags=re.MULTILINE)
-        script = script.replace("--publish 127.0.0.1:8000:", f"--publish 127.0.0.1:{self.service.port}:")
-        if self.network:
-            script = script.replace("kube play --replace", f"kube play --replace --network {self.network}")
-        path = {"PATH": f"{TOOLS}:{os.environ['PATH']}"}
-        self.output = run("bash", "-e", "-o", "pipefail", "-c", script, cwd=self.folder, env=path).stdout
-
-    def remove(self) -> None:
-        name = self.service.name
-        podman("pod", "rm", "--force", "--time=1", f"{name}-pod", f"{name}-migrate-pod", check=False)
-        # Podman keeps the files of a secret in a volume of its name.
-        podman("secret", "rm", name, check=False)
-        podman("volume", "rm", name, check=False)
-        podman("image", "rm", "--force", self.service.image, check=False)
-
-    @property
-    def container(self) -> str:
-        return f"{self.service.name}-pod-{self.service.name}"
-
-    @property
-    def state(self) -> dict[str, Any]:
-        return json.loads(podman("inspect", self.container))[0]["State"]
-
-    @property
-    def health(self) -> str:
-        return self.state["Health"]["Status"]
-
-    def logs(self) -> str:
-        return podman("logs", self.container, check=False)
-
-    def python(self, code: str) -> str:
-        return podman("exec", self.container, "python", "-c", code)
-
-    def wait_healthy(self) -> None:
-        wait_until(
-            f"{self.service.name} is healthy", lambda: self.health == "healthy", lambda: (self.state, self.logs())
-        )
 
 
 @pytest.fixture(scope="module", params=[name for name in KUBERNETES if "existing" not in name])

@@ -1,19 +1,16 @@
 """A new version under load: behind the proxy no request is lost, and a bad version changes nothing."""
 
-import ssl
-import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-import trustme
 
 from groups import services
 from testing import ROOT
-from testing.docker import docker, free_port, get, inspect
+from testing.docker import docker, get, inspect
 from testing.load import Load, Request
 from testing.process import run
+from testing.rolls import EXITS, NEWER, behind_proxy, roll, tls_load, variants
 from testing.service import Service
 from testing.template import generate
 
@@ -28,68 +25,41 @@ def proxied(
     """A service behind the proxy, with the image of one that is built already."""
     run(ROOT / "engine" / "build-haproxy")
     original = built(request.param)
-    folder = tmp_path_factory.mktemp("proxied")
     answers = {"service_name": original.name, "framework": original.answers["framework"], "targets": ["proxy"]}
-    project = generate(folder / original.name, **answers)
-    authority = trustme.CA()
-    certificate = authority.issue_cert("localhost").private_key_and_cert_chain_pem
-    certificate.write_to_path(folder / "tls.pem")
-    (folder / "tls.pem").chmod(0o644)
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    environment = {
-        f"{original.prefix}_TLS_FILE": str(folder / "tls.pem"),
-        f"{original.prefix}_TLS_PORT": str(free_port()),
-    }
-    service = Service(project, run_id=original.run_id, env=environment)
+    project = generate(tmp_path_factory.mktemp("proxied") / original.name, **answers)
+    service = behind_proxy(project, original.run_id)
     with service.production():
         yield service
-
-
-def roll(service: Service, image: str) -> subprocess.CompletedProcess[str]:
-    """Run the generated script as its README says."""
-    environment = service.env | {f"{service.prefix}_IMAGE": image}
-    return run("sh", "docker/roll.sh", cwd=service.project, env=environment, check=False)
 
 
 def replicas(service: Service) -> set[str]:
     return set(service.compose("ps", "--all", "--quiet", service.name).stdout.split())
 
 
-def load(service: Service) -> Load:
-    """Clients that speak HTTPS to the proxy."""
-    folder = service.project.parent
-    context = ssl.create_default_context(cafile=folder / "ca.pem")
-    return Load(f"https://localhost:{service.env[f'{service.prefix}_TLS_PORT']}", REQUESTS, context=context)
-
-
 def test_rolls_lose_no_request_and_leave_new_replicas_alone(proxied: Service):
-    with load(proxied) as clients:
-        for _ in range(3):
+    with variants(proxied.image, newer=NEWER) as tags, tls_load(proxied, REQUESTS) as clients:
+        for image in (tags["newer"], proxied.image, tags["newer"]):
             before = replicas(proxied)
-            rolled = roll(proxied, proxied.image)
+            rolled = roll(proxied, image)
             assert rolled.returncode == 0, rolled.stderr
-            assert len(replicas(proxied)) == 2 and not replicas(proxied) & before
+            after = replicas(proxied)
+            assert len(after) == 2 and not after & before
+            assert {inspect(replica)["Config"]["Image"] for replica in after} == {image}
         clients.wait_for(1)
     assert clients.failed == 0 and clients.total > 500, str(clients)
     print(clients)
 
 
-@pytest.mark.parametrize("command", ["raise SystemExit(3)"])
-def test_a_bad_version_is_removed_and_no_request_is_lost(proxied: Service, tmp_path: Path, command: str):
-    bad = f"{proxied.name}:bad-{proxied.run_id}"
-    (tmp_path / "Dockerfile").write_text(f'FROM {proxied.image}\nCMD ["python", "-c", "{command}"]\n')
-    docker("build", "--quiet", "--tag", bad, tmp_path)
-    try:
-        before = replicas(proxied)
-        with load(proxied) as clients:
-            rolled = roll(proxied, bad)
-            clients.wait_for(100)
-        assert rolled.returncode == 1
-        assert rolled.stderr.splitlines()[-1] == "roll: the new version is not healthy, so the old one goes on"
-        assert replicas(proxied) == before
-        assert clients.failed == 0, str(clients)
-    finally:
-        docker("image", "rm", "--force", bad)
+@pytest.mark.parametrize("line", [EXITS], ids=["exits"])
+def test_a_bad_version_is_removed_and_no_request_is_lost(proxied: Service, line: str):
+    before = replicas(proxied)
+    with variants(proxied.image, bad=line) as tags, tls_load(proxied, REQUESTS) as clients:
+        rolled = roll(proxied, tags["bad"])
+        clients.wait_for(100)
+    assert rolled.returncode == 1
+    assert rolled.stderr.splitlines()[-1] == "roll: the new version is not healthy, so the old one goes on"
+    assert replicas(proxied) == before
+    assert clients.failed == 0, str(clients)
 
 
 def test_without_tls_the_proxy_redirects_to_it(proxied: Service):

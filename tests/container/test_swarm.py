@@ -11,12 +11,13 @@ import pytest
 from test_hardening import CGROUPS, FACTS
 from testing import ROOT
 from testing.answers import EXISTING, STARTERS
-from testing.docker import docker, get
+from testing.docker import get
 from testing.engine import EngineError
 from testing.load import Load, Request
 from testing.process import run
+from testing.rolls import EXITS, NEWER, UNHEALTHY, variants
 from testing.service import Service
-from testing.swarm import Swarm
+from testing.swarm import Swarm, behind_haproxy
 from testing.template import generate
 from testing.waiting import wait_until
 
@@ -33,48 +34,6 @@ async def order() -> dict[str, str]:
     return {"status": "ordered"}
 """
 REQUESTS = (Request(), Request("POST", "/orders", b"an order", 201))
-
-# Swarm's routing mesh needs a kernel with ip_vs, which test machines may lack. So HAProxy stands
-# in for it: it forwards connections, and never repeats a request. The service's own published
-# port 0 is any free port of the node.
-OVERRIDE = """
-services:
-  {name}:
-    healthcheck: {{interval: 1s, start_period: {start_period}s}}
-    ports: [{{mode: host, published: 0, target: 8000}}]
-    deploy: {{endpoint_mode: dnsrr, update_config: {{monitor: 5s}}, rollback_config: {{monitor: 1s}}}}
-  proxy:
-    image: haproxy:3.0-trixie
-    configs: [{{source: haproxy, target: /usr/local/etc/haproxy/haproxy.cfg}}]
-    ports: [{{mode: host, published: 8080, target: 8080}}]
-    networks: [frontend]
-    deploy: {{endpoint_mode: dnsrr, placement: {{constraints: [node.role == manager]}}}}
-configs:
-  haproxy: {{file: ./haproxy.cfg}}
-"""
-HAPROXY = """
-defaults
-    mode tcp
-    timeout connect 1s
-    timeout client 20s
-    timeout server 20s
-    timeout queue 500ms
-    retries 1
-    option redispatch 1
-frontend published
-    bind :8080
-    default_backend tasks
-backend tasks
-    balance roundrobin
-    server-template task 1-8 {name}:8000 resolvers docker init-addr none
-resolvers docker
-    nameserver docker 127.0.0.11:53
-    resolve_retries 1
-    timeout resolve 500ms
-    timeout retry 500ms
-    hold valid 500ms
-    hold obsolete 0s
-"""
 
 
 class Images(NamedTuple):
@@ -99,37 +58,18 @@ def swarm(engine: None) -> Iterator[Swarm]:
 
 @pytest.fixture(scope="module")
 def fastapi(engine: None, folder: Path) -> Iterator[Service]:
-    """Build the service and write the override of its stack file."""
+    """Build the service, with a path that takes orders."""
     with Service(generate(folder / "swarm-fastapi", service_name=NAME, targets=["swarm"])) as service:
         with (service.project / "src" / service.package / "main.py").open("a") as main:
             main.write(POST)
-        deploy = service.project / "deploy"
-        (deploy / "override.yml").write_text(OVERRIDE.format(name=NAME, start_period=3))
-        (deploy / "haproxy.cfg").write_text(HAPROXY.format(name=NAME))
         service.build()
         yield service
 
 
 @pytest.fixture(scope="module")
 def images(fastapi: Service) -> Iterator[Images]:
-    changes = {
-        "second": 'ENV SERVICE_VERSION="2.0.0"',
-        "exits": 'CMD ["python", "-c", "raise SystemExit(1)"]',
-        "unhealthy": 'HEALTHCHECK CMD ["python", "-c", "raise SystemExit(1)"]',
-    }
-    tags = {name: f"{NAME}:{fastapi.run_id}-{name}" for name in changes}
-    for name, change in changes.items():
-        dockerfile = fastapi.project / f"{name}.Dockerfile"
-        dockerfile.write_text(f"FROM {fastapi.image}\n{change}\n")
-        docker("build", "--quiet", "--tag", tags[name], "--file", dockerfile, fastapi.project)
-    yield Images(fastapi.image, **tags)
-    docker("image", "rm", "--force", *tags.values())
-
-
-def create_secret(swarm: Swarm, folder: Path, name: str) -> None:
-    file = folder / "secret"
-    file.write_text("a secret")
-    swarm.docker("secret", "create", name, file)
+    with variants(fastapi.image, second=NEWER, exits=EXITS, unhealthy=UNHEALTHY) as tags:
+        yield Images(fastapi.image, **tags)
 
 
 class Stack(NamedTuple):
@@ -144,11 +84,10 @@ class Stack(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def stack(swarm: Swarm, fastapi: Service, images: Images, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+def stack(swarm: Swarm, fastapi: Service, images: Images) -> Stack:
     swarm.load(*images)
-    create_secret(swarm, tmp_path_factory.mktemp("secrets"), f"{NAME}-api-token")
-    files = [fastapi.project / "deploy" / name for name in ("docker-stack.yml", "override.yml")]
-    stack = Stack(swarm, files, f"http://{swarm.address()}:8080")
+    swarm.create_secret(f"{NAME}-api-token")
+    stack = Stack(swarm, behind_haproxy(fastapi), f"http://{swarm.address()}:8080")
     stack.deploy(images.first)
     return stack
 
@@ -253,7 +192,7 @@ def test_the_other_starters_are_deployed_and_healthy(swarm: Swarm, folder: Path,
         files = [service.project / "deploy" / "docker-stack.yml"]
         if framework != "worker":
             secret = (service.answers["framework"] == "django" and "secret-key") or "api-token"
-            create_secret(swarm, tmp_path, f"{name}-{secret}")
+            swarm.create_secret(f"{name}-{secret}")
             override = tmp_path / "override.yml"
             override.write_text(
                 f"services: {{{name}: {{deploy: {{endpoint_mode: dnsrr}},"
@@ -261,7 +200,7 @@ def test_the_other_starters_are_deployed_and_healthy(swarm: Swarm, folder: Path,
             )
             files.append(override)
         if framework == "django":
-            create_secret(swarm, tmp_path, f"{name}-database-password")
+            swarm.create_secret(f"{name}-database-password")
         prefix = name.replace("-", "_").upper()
         swarm.deploy(name, files, {f"{prefix}_IMAGE": service.image, f"{prefix}_PORT": "0"}, detach=True)
         swarm.wait_for_tasks(f"{name}_{name}", 1 if framework == "worker" else 2)
