@@ -1,5 +1,8 @@
 """A new version under load: behind the proxy no request is lost, and a bad version changes nothing."""
 
+import os
+import signal
+import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
 
@@ -13,6 +16,7 @@ from testing.process import run
 from testing.rolls import EXITS, NEWER, behind_proxy, roll, tls_load, variants
 from testing.service import Service
 from testing.template import generate
+from testing.waiting import wait_until
 
 # No starter takes POST at this path, so each of them answers it like this, by its own code.
 REQUESTS = (Request("GET", "/healthz"), Request("POST", "/healthz", b"body", status=405))
@@ -50,15 +54,58 @@ def test_rolls_lose_no_request_and_leave_new_replicas_alone(proxied: Service):
     print(clients)
 
 
-@pytest.mark.parametrize("line", [EXITS], ids=["exits"])
-def test_a_bad_version_is_removed_and_no_request_is_lost(proxied: Service, line: str):
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        pytest.param(EXITS, "healthy", id="exits"),
+        # Docker's health check follows the variable, so only the proxy finds no service.
+        pytest.param("ENV PORT=9000", "ready", id="not ready"),
+    ],
+)
+def test_a_bad_version_is_removed_and_no_request_is_lost(proxied: Service, line: str, problem: str):
+    script = proxied.project / "docker" / "roll.sh"
+    script.write_text(script.read_text().replace("-lt 90 ]", "-lt 10 ]"))
     before = replicas(proxied)
     with variants(proxied.image, bad=line) as tags, tls_load(proxied, REQUESTS) as clients:
         rolled = roll(proxied, tags["bad"])
         clients.wait_for(100)
     assert rolled.returncode == 1
-    assert rolled.stderr.splitlines()[-1] == "roll: the new version is not healthy, so the old one goes on"
+    assert rolled.stderr.splitlines()[-1] == f"roll: the new version is not {problem}, so the old version goes on"
     assert replicas(proxied) == before
+    assert clients.failed == 0, str(clients)
+
+
+def test_an_interrupted_roll_leaves_the_old_version_alone(proxied: Service):
+    before = replicas(proxied)
+    with tls_load(proxied, REQUESTS) as clients:
+        rolling = subprocess.Popen(
+            ["sh", "docker/roll.sh"],
+            cwd=proxied.project,
+            env=os.environ | proxied.env,
+            stderr=subprocess.PIPE,
+            text=True,
+            # As Ctrl-C does, the signal reaches all processes of the script.
+            start_new_session=True,
+        )
+        wait_until("new replicas run", lambda: len(replicas(proxied)) == 4)
+        assert roll(proxied, proxied.image).stderr == "roll: another roll is running\n"
+        os.killpg(rolling.pid, signal.SIGINT)
+        assert rolling.communicate()[1].splitlines()[-1] == "roll: interrupted, so the old version goes on"
+    assert rolling.returncode == 1 and replicas(proxied) == before
+    assert clients.failed == 0, str(clients)
+
+
+def test_a_version_that_does_not_run_is_replaced_and_stopped_replicas_are_removed(proxied: Service):
+    with variants(proxied.image, exits=EXITS) as tags:
+        broken = {f"{proxied.prefix}_IMAGE": tags["exits"]}
+        proxied.compose("up", "--detach", "--no-deps", "--force-recreate", proxied.name, **broken)
+        docker("stop", max(replicas(proxied)))
+        before = replicas(proxied)
+        rolled = roll(proxied, proxied.image)
+    assert rolled.returncode == 0, rolled.stderr
+    assert not replicas(proxied) & before
+    with tls_load(proxied, REQUESTS) as clients:
+        clients.wait_for(100)
     assert clients.failed == 0, str(clients)
 
 
