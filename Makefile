@@ -52,6 +52,10 @@ cookiecutter: .venv/.installed ## Write cookiecutter.json from the questions
 bench: .venv/.installed ## Measure size, start and rebuild against other layouts
 	$(bin)/python -m bench.layouts $(ARGS)
 
+.PHONY: rolls
+rolls: .venv/.installed ## Measure what a new version costs, by each way (ARGS="roll swarm" for some of them)
+	@$(bin)/python -m bench.rolls $(ARGS)
+
 .PHONY: fleet
 fleet: .venv/.installed ## Compare or update many services (ARGS="status ~/services")
 	@$(bin)/python -m fleet $(ARGS)

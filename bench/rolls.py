@@ -27,28 +27,21 @@ from bench.measure import use_engine
 from testing import ROOT
 from testing.docker import get
 from testing.engine import ensure_podman
-from testing.load import Load, Request
+from testing.load import Load
 from testing.podman import Pods, load, podman
 from testing.process import run
-from testing.rolls import EXITS, NEWER, UNHEALTHY, behind_proxy, roll, tls_load, variants
+from testing.rolls import EXITS, NEWER, ORDERS, UNHEALTHY, behind_proxy, roll, take_orders, tls_load, variants
 from testing.service import Service
 from testing.swarm import Swarm, behind_haproxy
 from testing.template import generate
 from testing.waiting import wait_until
 
 NAME = "bench-of-rolls"
-POST = """
-
-@app.post("/orders", status_code=201)
-async def order() -> dict[str, str]:
-    await asyncio.sleep(0.01)
-    return {"status": "ordered"}
-"""
-REQUESTS = (Request(), Request("POST", "/orders", b"an order", 201))
 # Before and after each roll, so that the load is steady.
 AROUND = 100
-# At least so many requests, and so more rolls if they are quick, where none may fail.
-MOST = 5000
+# Each way has so many rolls; `make roll` goes on until so many requests are sent.
+ROLLS = 3
+ENOUGH = 5000
 
 
 class Images(NamedTuple):
@@ -79,8 +72,7 @@ class Bench:
         self.results: list[Result] = []
         project = generate(folder / "alone" / NAME, service_name=NAME, targets=["swarm", "kubernetes"])
         self.alone = stack.enter_context(Service(project))
-        with (project / "src" / self.alone.package / "main.py").open("a") as main:
-            main.write(POST)
+        take_orders(self.alone)
         self.alone.build()
         bad = stack.enter_context(variants(self.alone.image, newer=NEWER, exits=EXITS, unhealthy=UNHEALTHY))
         self.images = Images(self.alone.image, **bad)
@@ -88,33 +80,38 @@ class Bench:
             generate(folder / "proxied" / NAME, service_name=NAME, targets=["proxy"]), self.alone.run_id
         )
 
-    def measure(self, way: str, clients: Load, deploy: Callable[[str], None], *images: str, least: int = 0) -> None:
-        """Deploy the images in turn, again until the clients have sent `least` requests."""
+    def measure(
+        self,
+        way: str,
+        clients: Load,
+        deploy: Callable[[str], None],
+        image: str | None = None,
+        requests: int = 0,
+    ) -> None:
+        """Replace the first version by the newer one and so on, three times and until so many requests are sent.
+
+        With an image, deploy only this one, once.
+        """
         print(way, file=sys.stderr)
-        rolls: list[float] = []
+        images = (image,) if image else (self.images.newer, self.images.first)
+        lasted: list[float] = []
         with clients:
             clients.wait_for(AROUND)
-            while len(rolls) < len(images) or clients.total < least:
+            while len(lasted) < (1 if image else ROLLS) or clients.total < requests:
                 began = time.monotonic()
-                deploy(images[len(rolls) % len(images)])
-                rolls.append(time.monotonic() - began)
+                deploy(images[len(lasted) % len(images)])
+                lasted.append(time.monotonic() - began)
                 clients.wait_for(AROUND)
-        reasons = dict(clients.failures)
-        result = Result(way, clients.total, clients.failed, clients.longest_gap, rolls, reasons)
         print(f"{clients}\n", file=sys.stderr)
-        self.results.append(result)
-
-    def versions(self) -> tuple[str, str, str]:
-        """The first image runs already: three rolls from one version to the other."""
-        return self.images.newer, self.images.first, self.images.newer
+        reasons = dict(clients.failures)
+        self.results.append(Result(way, clients.total, clients.failed, clients.longest_gap, lasted, reasons))
 
 
 def compose_up(service: Service) -> Callable[[str], None]:
     """Return a function that deploys an image by the command of a service without `docker/roll.sh`."""
 
     def deploy(image: str) -> None:
-        service.env[f"{service.prefix}_IMAGE"] = image
-        service.compose("up", "--detach", "--wait")
+        service.compose("up", "--detach", "--wait", check=True, **{f"{service.prefix}_IMAGE": image})
 
     return deploy
 
@@ -140,28 +137,28 @@ def rolled(service: Service, status: int = 0) -> Callable[[str], None]:
 
 def measure_compose(bench: Bench) -> None:
     with bench.alone.production() as service:
-        clients = Load(service.url(""), REQUESTS)
-        bench.measure("Compose, one container: `docker compose up`", clients, compose_up(service), *bench.versions())
+        clients = Load(service.url(""), ORDERS)
+        bench.measure("Compose, one container: `docker compose up`", clients, compose_up(service))
 
 
 def measure_proxy(bench: Bench) -> None:
     with bench.proxied.production() as service:
-        clients = tls_load(service, REQUESTS)
+        clients = tls_load(service, ORDERS)
         way = "Compose, two replicas behind HAProxy: `docker compose up`"
-        bench.measure(way, clients, compose_up(service), *bench.versions())
+        bench.measure(way, clients, compose_up(service))
 
 
 def measure_roll(bench: Bench) -> None:
     with bench.proxied.production() as service:
         way = "Compose, two replicas behind HAProxy: `make roll`"
-        bench.measure(way, tls_load(service, REQUESTS), rolled(service), *bench.versions(), least=MOST)
+        bench.measure(way, tls_load(service, ORDERS), rolled(service), requests=ENOUGH)
         for bad, image in (("exits", bench.images.exits), ("is never healthy", bench.images.unhealthy)):
-            bench.measure(f"the same, an image that {bad}", tls_load(service, REQUESTS), rolled(service, 1), image)
+            bench.measure(f"the same, an image that {bad}", tls_load(service, ORDERS), rolled(service, 1), image)
 
 
 def measure_swarm(bench: Bench) -> None:
     service, name = bench.alone, f"app_{NAME}"
-    files = behind_haproxy(service)
+    files = behind_haproxy(service, start_period=20)
     with Swarm(1) as swarm:
         swarm.load("haproxy:3.0-trixie", *bench.images)
         swarm.create_secret(f"{NAME}-api-token")
@@ -172,21 +169,21 @@ def measure_swarm(bench: Bench) -> None:
             if state and swarm.update_state(name) != state:
                 sys.exit(f"the update ended as {swarm.update_state(name)}, not {state}")
 
-        def measure(way: str, *images: str, state: str = "completed") -> None:
+        def measure(way: str, image: str | None = None, state: str = "completed") -> None:
             wait_until("Swarm's service answers", lambda: get(url)[0] == 200)
-            bench.measure(way, Load(url, REQUESTS), lambda image: deploy(image, state), *images)
+            bench.measure(way, Load(url, ORDERS), lambda image: deploy(image, state), image)
 
         deploy(bench.images.first, state="")
-        measure("Swarm, two tasks, start-first: `docker stack deploy`", *bench.versions())
+        measure("Swarm, two tasks, start-first: `docker stack deploy`")
         for bad, image in (("exits", bench.images.exits), ("is never healthy", bench.images.unhealthy)):
             measure(f"the same, an image that {bad}", image, state="rollback_completed")
         stack = files[0]
         stack.write_text(stack.read_text().replace("order: start-first", "order: stop-first"))
         deploy(bench.images.first)
-        measure("Swarm, two tasks, stop-first", *bench.versions())
+        measure("Swarm, two tasks, stop-first")
         stack.write_text(stack.read_text().replace("replicas: 2", "replicas: 1"))
         deploy(bench.images.first)
-        measure("Swarm, one task, stop-first", *bench.versions())
+        measure("Swarm, one task, stop-first")
 
 
 def measure_podman(bench: Bench) -> None:
@@ -203,7 +200,7 @@ def measure_podman(bench: Bench) -> None:
     try:
         pods.play()
         wait_until("the pod answers", lambda: get(url)[0] == 200, pods.logs)
-        bench.measure("Podman: `podman kube play --replace`", Load(url, REQUESTS), deploy, *bench.versions())
+        bench.measure("Podman: `podman kube play --replace`", Load(url, ORDERS), deploy)
     finally:
         pods.remove()
         podman("image", "rm", "--force", bench.images.newer, check=False)
@@ -231,17 +228,24 @@ def main() -> None:
     busy = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as temporary, contextlib.ExitStack() as stack:
         bench = Bench(Path(temporary), stack)
-        for name in options.ways or WAYS:
-            WAYS[name](bench)
-    if options.json:
-        values = {"load average before": busy, "ways": [result._asdict() for result in bench.results]}
-        options.json.write_text(json.dumps(values, indent=1) + "\n")
+        try:
+            for name in options.ways or WAYS:
+                WAYS[name](bench)
+        finally:
+            # Also those before a way that did not end as it should.
+            report(bench.results, busy, options.json)
 
-    print("| way | requests | failed | longest gap, s | rolls, s |")
+
+def report(results: list[Result], busy: float, file: Path | None) -> None:
+    """Print a Markdown table, and write all values to a file."""
+    if file:
+        values = {"load average before": busy, "ways": [result._asdict() for result in results]}
+        file.write_text(json.dumps(values, indent=1) + "\n")
+    print("| way | requests | failed | longest gap | duration of each roll |")
     print("|---|---|---|---|---|")
-    for result in bench.results:
-        rolls = ", ".join(f"{seconds:.1f}" for seconds in result.rolls)
-        print(f"| {result.way} | {result.requests} | {result.failed} | {result.longest_gap:.2f} | {rolls} |")
+    for result in results:
+        rolls = ", ".join(f"{seconds:.0f}" for seconds in result.rolls)
+        print(f"| {result.way} | {result.requests} | {result.failed} | {result.longest_gap:.2f} s | {rolls} s |")
 
 
 if __name__ == "__main__":

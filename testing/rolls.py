@@ -19,6 +19,22 @@ NEWER = 'ENV SERVICE_VERSION="2.0.0"'
 EXITS = 'CMD ["python", "-c", "raise SystemExit(1)"]'
 UNHEALTHY = 'HEALTHCHECK CMD ["python", "-c", "raise SystemExit(1)"]'
 
+# What `take_orders` adds to the FastAPI starter, and requests for it.
+CODE = """
+
+@app.post("/orders", status_code=201)
+async def order() -> dict[str, str]:
+    await asyncio.sleep(0.01)
+    return {"status": "ordered"}
+"""
+ORDERS = (Request(), Request("POST", "/orders", b"an order", 201))
+
+
+def take_orders(service: Service) -> None:
+    """Add a path that takes POST to a service made from the FastAPI starter."""
+    with (service.project / "src" / service.package / "main.py").open("a") as main:
+        main.write(CODE)
+
 
 @contextlib.contextmanager
 def variants(image: str, **lines: str) -> Iterator[dict[str, str]]:

@@ -25,7 +25,7 @@ SWARM_UP = ROOT / "engine" / "swarm-up"
 OVERRIDE = """
 services:
   {name}:
-    healthcheck: {{interval: 1s, start_period: 3s}}
+    healthcheck: {{interval: 1s, start_period: {start_period}s}}
     ports: [{{mode: host, published: 0, target: 8000}}]
     deploy: {{endpoint_mode: dnsrr, update_config: {{monitor: 5s}}, rollback_config: {{monitor: 1s}}}}
   proxy:
@@ -159,9 +159,12 @@ class Swarm(contextlib.AbstractContextManager["Swarm"]):
         self.docker("secret", "create", name, self.home / "secret")
 
 
-def behind_haproxy(service: Service) -> list[Path]:
-    """Return the stack file of a service, and an override by which HAProxy publishes it on port 8080."""
+def behind_haproxy(service: Service, start_period: int = 3) -> list[Path]:
+    """Return the stack file of a service, and an override by which HAProxy publishes it on port 8080.
+
+    Failed health checks count when a task is `start_period` seconds old.
+    """
     deploy = service.project / "deploy"
-    (deploy / "override.yml").write_text(OVERRIDE.format(name=service.name))
+    (deploy / "override.yml").write_text(OVERRIDE.format(name=service.name, start_period=start_period))
     (deploy / "haproxy.cfg").write_text(HAPROXY.format(name=service.name))
     return [deploy / "docker-stack.yml", deploy / "override.yml"]

@@ -13,9 +13,9 @@ from testing import ROOT
 from testing.answers import EXISTING, STARTERS
 from testing.docker import get
 from testing.engine import EngineError
-from testing.load import Load, Request
+from testing.load import Load
 from testing.process import run
-from testing.rolls import EXITS, NEWER, UNHEALTHY, variants
+from testing.rolls import EXITS, NEWER, ORDERS, UNHEALTHY, take_orders, variants
 from testing.service import Service
 from testing.swarm import Swarm, behind_haproxy
 from testing.template import generate
@@ -26,14 +26,6 @@ pytestmark = pytest.mark.xdist_group("swarm")
 # The service whose updates are watched: the FastAPI starter, with a path that takes orders.
 NAME = "swarm-service"
 SERVICE = f"app_{NAME}"
-POST = """
-
-@app.post("/orders", status_code=201)
-async def order() -> dict[str, str]:
-    await asyncio.sleep(0.01)
-    return {"status": "ordered"}
-"""
-REQUESTS = (Request(), Request("POST", "/orders", b"an order", 201))
 
 
 class Images(NamedTuple):
@@ -60,8 +52,7 @@ def swarm(engine: None) -> Iterator[Swarm]:
 def fastapi(engine: None, folder: Path) -> Iterator[Service]:
     """Build the service, with a path that takes orders."""
     with Service(generate(folder / "swarm-fastapi", service_name=NAME, targets=["swarm"])) as service:
-        with (service.project / "src" / service.package / "main.py").open("a") as main:
-            main.write(POST)
+        take_orders(service)
         service.build()
         yield service
 
@@ -145,7 +136,7 @@ def test_the_backend_network_is_internal(serving: Stack):
 
 
 def test_a_rolling_update_loses_no_request(serving: Stack, images: Images):
-    with Load(serving.url, REQUESTS) as load:
+    with Load(serving.url, ORDERS) as load:
         load.wait_for(200)
         serving.deploy(images.second)
         load.wait_for(max(200, 2000 - load.total))
@@ -158,7 +149,7 @@ def test_a_rolling_update_loses_no_request(serving: Stack, images: Images):
 @pytest.mark.parametrize("kind", ["exits", "unhealthy"])
 def test_a_bad_image_is_rolled_back_and_loses_no_request(serving: Stack, images: Images, kind: str):
     before = version(serving)
-    with Load(serving.url, REQUESTS) as load:
+    with Load(serving.url, ORDERS) as load:
         load.wait_for(200)
         serving.deploy(getattr(images, kind))
         load.wait_for(200)
@@ -174,7 +165,7 @@ def test_the_load_sees_what_stopping_the_only_task_first_loses(serving: Stack, i
     update = ("service", "update", "--no-resolve-image")
     serving.swarm.docker(*update, "--detach", "--replicas", "1", "--update-order", "stop-first", SERVICE)
     serving.swarm.wait_for_tasks(SERVICE, 1)
-    with Load(serving.url, REQUESTS) as load:
+    with Load(serving.url, ORDERS) as load:
         load.wait_for(200)
         serving.swarm.docker(*update, "--image", images.first, SERVICE)
         load.wait_for(200)
@@ -231,7 +222,7 @@ def test_a_lost_node_is_replaced_and_few_requests_fail(serving: Stack):
     swarm = serving.swarm
     lost = max(node for node, _ in swarm.tasks(SERVICE))
     assert lost != 1, "a task runs on a worker node"
-    with Load(serving.url, REQUESTS, timeout=5) as load:
+    with Load(serving.url, ORDERS, timeout=5) as load:
         load.wait_for(200)
         swarm.kill(lost)
         wait_until(

@@ -1,22 +1,87 @@
 #!/bin/sh
 # Replace the running replicas by replicas of the image in PROXY_IMAGE, and lose no request.
-# If the new ones do not become healthy, remove them; the old ones go on.
+# If the new ones do not become ready, remove them; the old ones go on.
+# For a larger stack, set COMPOSE_FILE to its root file, and run this in the folder of that file.
 set -eu
 
-cd "$(dirname "$0")/.."
-compose() { docker compose --file docker-compose.prod.yml "$@"; }
-service=proxy
-
-old=$(compose ps --quiet "$service")
-[ -n "$old" ] || { compose up --detach --wait; exit; }
-count=$(echo "$old" | wc -l)
-
-if ! compose up --detach --wait --no-deps --no-recreate --scale "$service=$((2 * count))" "$service"; then
-    new=$(compose ps --all --quiet "$service" | grep -vxF "$old") && echo "$new" | xargs docker rm --force >/dev/null
-    echo "roll: the new version is not healthy, so the old one goes on" >&2
+# Two rolls at the same time would remove each other's replicas.
+exec 9<"$0"
+if command -v flock >/dev/null && ! flock -n 9; then
+    echo "roll: another roll is running" >&2
     exit 1
 fi
-# The proxy asks for the addresses of the replicas, and for their health, once a second.
-sleep 3
-echo "$old" | xargs docker stop >/dev/null
-echo "$old" | xargs docker rm >/dev/null
+
+if [ -z "${COMPOSE_FILE:-}" ]; then
+    cd "$(dirname "$0")/.."
+    export COMPOSE_FILE=docker-compose.prod.yml
+fi
+compose() { docker compose "$@"; }
+service=proxy
+
+fail() {
+    echo "roll: $1" >&2
+    exit 1
+}
+
+# proxy COMMAND: ask the proxy, which takes commands on its own loopback interface.
+proxy() {
+    compose exec -T "$service-proxy" bash -c "exec 3<>/dev/tcp/127.0.0.1/9999; echo '$1' >&3; cat <&3"
+}
+
+# servers state|conn REPLICAS: print what the proxy knows of these replicas.
+servers() {
+    addresses=$(echo "$2" | xargs docker inspect --format \
+        '{{range .NetworkSettings.Networks}}{{println .IPAddress}}{{end}}' | grep .) || return 0
+    proxy "show servers $1 replicas" | grep -wF "$addresses" || true
+}
+
+# remove REPLICAS: let them answer what the proxy has sent them, then remove them.
+remove() {
+    names=$(servers state "$1" | cut -d ' ' -f 4)
+    for name in $names; do proxy "set server replicas/$name state drain" >/dev/null || true; done
+    for _ in $(seq 30); do
+        servers conn "$1" | awk '$7 > 0 { busy = 1 } END { exit busy }' && break
+        sleep 1
+    done
+    echo "$1" | xargs docker stop >/dev/null
+    echo "$1" | xargs docker rm >/dev/null
+    # The proxy forgets the addresses in about a second. It keeps the state for the next replica.
+    sleep 3
+    for name in $names; do proxy "set server replicas/$name state ready" >/dev/null || true; done
+}
+
+# undo REASON: remove the new replicas, and end with an error.
+undo() {
+    trap '' HUP INT TERM
+    new=$(compose ps --all --quiet "$service" | grep -vxF "$old") && remove "$new"
+    fail "$1, so the old version goes on"
+}
+
+# Compose would start stopped replicas again, with their old image.
+compose rm --force "$service" 2>/dev/null || true
+old=$(compose ps --all --quiet "$service")
+[ -n "$old" ] || { compose up --detach --wait; exit; }
+count=$(echo "$old" | wc -l)
+[ "$count" -le 4 ] || fail "$count replicas run, but docker/haproxy.cfg has places to replace 4: scale down first"
+proxy "show info" >/dev/null || fail "$service-proxy does not run: start it first"
+
+trap 'undo "interrupted"' HUP INT TERM
+compose up --detach --no-deps --no-recreate --scale "$service=$((2 * count))" "$service" ||
+    undo "the new version does not start"
+new=$(compose ps --all --quiet "$service" | grep -vxF "$old")
+seconds=0
+# The proxy asks whether a replica is ready (its state 2), Docker whether it is healthy.
+until
+    health=$(echo "$new" | xargs docker inspect --format \
+        '{{.State.Status}} {{.State.Health.Status}}' | sort -u)
+    [ "$health" = "running healthy" ] &&
+        servers state "$new" | awk -v missing="$count" '$6 == 2 { missing-- } END { exit missing }'
+do
+    case $health in *restarting* | *exited* | *unhealthy*) undo "the new version is not healthy" ;; esac
+    seconds=$((seconds + 1))
+    [ "$seconds" -lt 90 ] || undo "the new version is not ready"
+    sleep 1
+done
+
+trap '' HUP INT TERM
+remove "$old"
