@@ -50,10 +50,13 @@ remove() {
     for name in $names; do proxy "set server replicas/$name state ready" >/dev/null || true; done
 }
 
-# undo REASON: remove the new replicas, and end with an error.
+# undo REASON: show what a new replica logged, remove the new replicas, and end with an error.
 undo() {
     trap '' HUP INT TERM
-    new=$(compose ps --all --quiet "$service" | grep -vxF "$old") && remove "$new"
+    if new=$(compose ps --all --quiet "$service" | grep -vxF "$old"); then
+        docker logs --tail 20 "$(echo "$new" | head -n 1)" >&2 || true
+        remove "$new"
+    fi
     fail "$1, so the old version goes on"
 }
 
