@@ -52,6 +52,10 @@ cookiecutter: .venv/.installed ## Write cookiecutter.json from the questions
 bench: .venv/.installed ## Measure size, start and rebuild against other layouts
 	$(bin)/python -m bench.layouts $(ARGS)
 
+.PHONY: score
+score: .venv/.installed ## Score every kind of service by the container checklist, and write docs/checklist.md
+	@$(bin)/python -m testing.score
+
 .PHONY: fleet
 fleet: .venv/.installed ## Compare or update many services (ARGS="status ~/services")
 	@$(bin)/python -m fleet $(ARGS)

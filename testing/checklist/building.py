@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
+from testing.checklist.contents import leftovers
 from testing.checklist.facts import Subject
 from testing.checklist.items import item
 
@@ -105,9 +106,7 @@ def recommends(s: Subject) -> Iterator[str]:
                 yield f"recommended packages: {value}"
             if "target=/var/lib/apt/lists" not in value and "rm -rf /var/lib/apt/lists" not in value:
                 yield f"package lists stay: {value}"
-    for path in s.inside["files"]:
-        if re.match(r"/var/lib/apt/lists/.|/var/cache/apt/.*\.(bin|deb)$", path):
-            yield path
+    yield from (path for path in leftovers(s) if "/apt/lists/" in path)
 
 
 @item(47, "TLS checks are never off", "a private CA is a build secret", of_image=True)

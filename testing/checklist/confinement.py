@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from stat import S_ISREG
 
 from testing.checklist.facts import Subject
 from testing.checklist.items import item
@@ -17,17 +18,19 @@ def user(s: Subject) -> Iterator[str]:
         yield f"{COMPOSE} sets no numeric user"
     if s.own_image and not re.fullmatch(r"[1-9]\d*:\d+", s.image["Config"]["User"]):
         yield "the image has no numeric user"
+    asked = s.container["Config"]["User"].split(":")[0]
     for process in s.kernel["processes"].values():
         uids = set(process["Uid"].split())
-        if uids != {str(s.compose.get("user")).split(":")[0]} or "0" in uids:
+        if uids != {asked} or "0" in uids:
             yield f"{process['Name']} runs as user {' '.join(sorted(uids))}"
 
 
 @item(2, "A group other than root's, and no extra groups", "`USER 10001:10001`")
 def group(s: Subject) -> Iterator[str]:
+    asked = s.container["Config"]["User"].rpartition(":")[2]
     for process in s.kernel["processes"].values():
         gids = {*process["Gid"].split(), *process["Groups"].split()}
-        if gids != {str(s.compose.get("user")).rpartition(":")[2]} or "0" in gids:
+        if gids != {asked} or "0" in gids:
             yield f"{process['Name']} is in the groups {' '.join(sorted(gids))}"
 
 
@@ -76,7 +79,7 @@ def security_modules(s: Subject) -> Iterator[str]:
 def read_only(s: Subject) -> Iterator[str]:
     if not s.compose.get("read_only"):
         yield f"{COMPOSE} does not set read_only"
-    if "rw" in s.kernel["mounts"]["/"]["options"] and "ro" not in s.kernel["mounts"]["/"]["options"]:
+    if "ro" not in s.kernel["mounts"]["/"]["options"]:
         yield "the root file system is mounted writable"
     for path, failure in s.kernel["write_errors"].items():
         if failure not in ("EROFS", "ENOENT"):
@@ -99,8 +102,11 @@ def temporary(s: Subject) -> Iterator[str]:
                 yield f"/tmp is mounted without {option}"
         if s.kernel["tmp_execute_error"] != "EACCES":
             yield "/tmp runs programs"
-        if s.kernel["tmp_overfill_error"] != "ENOSPC" or not any(o.startswith("size=") for o in mounted["options"]):
-            yield "/tmp has no size"
+        asked = re.search(r"/tmp:.*\bsize=(\d+)m\b", " ".join(s.compose.get("tmpfs", [])))
+        if not asked or f"size={int(asked[1]) * 1024}k" not in mounted["file_system"]:
+            yield f"/tmp is mounted with {mounted['file_system']}"
+        if s.kernel["tmp_overfill_error"] != "ENOSPC":
+            yield "/tmp grows without a limit"
 
 
 @item(10, "The virtual environment belongs to root, and the app cannot write it", "built as root", of_image=True)
@@ -116,7 +122,7 @@ def virtual_environment(s: Subject) -> Iterator[str]:
 @item(11, "No setuid or setgid file", "removed in slim images, not copied into distroless ones", of_image=True)
 def setuid(s: Subject) -> Iterator[str]:
     for path, (mode, _, _) in s.inside["files"].items():
-        if mode & 0o6000 and is_file(mode):
+        if mode & 0o6000 and S_ISREG(mode):
             yield path
 
 
@@ -188,16 +194,12 @@ def devices(s: Subject) -> Iterator[str]:
         yield f"/dev has {', '.join(sorted(more)[:3])}"
 
 
-def is_file(mode: int) -> bool:
-    return mode & 0o170000 == 0o100000
-
-
 def shared(s: Subject, namespace: str, compose_key: str, engine_key: str) -> Iterator[str]:
     """Say how the container shares a namespace with the host."""
     if s.compose.get(compose_key):
         yield f"{COMPOSE} sets {compose_key}"
-    if s.container["HostConfig"][engine_key] == "host":
-        yield f"the engine was told {engine_key} host"
+    if re.match("host|shareable|container:", s.container["HostConfig"][engine_key]):
+        yield f"the engine was told {engine_key} {s.container['HostConfig'][engine_key]}"
     if s.kernel["namespaces"][namespace] == s.host[namespace]:
         yield f"the container is in the host's {namespace} namespace"
 

@@ -2,10 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from stat import S_ISREG
 
-from testing.checklist.facts import Subject
+from testing.checklist.facts import LEFTOVERS, Subject
 from testing.checklist.items import item
 
+UNWANTED = (
+    r"/\.git(/|$)|/\.(pytest|mypy|ruff)_cache(/|$)|^/root/\.cache"
+    r"|^/app/(tests?|docker|Dockerfile|Makefile|[^/]*\.(md|toml|in|txt))(/|$)"
+)
+# What Debian's own tools write at each installation.
+HARMLESS = {"/var/cache/ldconfig/aux-cache", "/var/lib/apt/extended_states"}
 INSTALLERS = r"/(site|dist)-packages/(pip|uv)(-|$)"
 
 
@@ -41,25 +48,29 @@ def accounts(s: Subject) -> Iterator[str]:
     users = s.inside["users"]
     if len({uid for _, _, uid, _ in users}) != len(users):
         yield "two users have one number"
-    if [10001, "/usr/sbin/nologin"] not in [[uid, shell] for _, _, uid, shell in users]:
-        yield "user 10001 is not known, or has a shell"
+    if ["app", "x", 10001, "/usr/sbin/nologin"] not in users or ["app", 10001] not in s.inside["groups"]:
+        yield "/etc/passwd or /etc/group does not know the user app"
     for name, password in [*([user[0], user[1]] for user in users), *s.inside["shadow"]]:
         if password not in ("x", "*", "!", "!*"):
             yield f"{name} has a password"
 
 
 @item(50, "No .git, caches or tests", "`.dockerignore`, cache mounts, a pruned virtual environment", of_image=True)
+def caches(s: Subject) -> Iterator[str]:
+    yield from (path for path in s.inside["files"] if re.search(UNWANTED, path))
+    yield from (path for path in leftovers(s) if "/apt/lists/" not in path)
+
+
 def leftovers(s: Subject) -> Iterator[str]:
-    for path in s.inside["files"]:
-        if re.search(
-            r"/\.git(/|$)|/\.(pytest|mypy|ruff)_cache|^/root/\.cache|^/app/(tests?|[^/]*\.(md|toml|in|txt))(/|$)", path
-        ):
+    """Return the caches, logs and package lists that the build has added to the base image."""
+    for path, (mode, *_) in s.inside["files"].items():
+        if path.startswith(LEFTOVERS) and S_ISREG(mode) and path not in {*s.base_files, *HARMLESS}:
             yield path
 
 
 def is_secret(name: str) -> bool:
     """Return whether a variable of that name has a secret, and not the path of its file."""
-    return bool(re.search(r"(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|API_?KEY|PRIVATE_KEY)$", name))
+    return bool(re.search(r"(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|(API|PRIVATE|SECRET)_?KEY)$", name))
 
 
 def has_password(text: str) -> bool:

@@ -18,6 +18,7 @@ from testing.service import Service
 
 SCRIPTS = Path(__file__).parent
 PYTHON = "python:3.13-slim-trixie"
+LEFTOVERS = ("/var/cache", "/var/log", "/var/lib/apt")
 NAMESPACES = ("net", "pid", "ipc", "uts")
 
 
@@ -50,7 +51,8 @@ class Subject:
     compose: dict[str, Any]  # the service in docker-compose.prod.yml, as Compose resolves it
     image: dict[str, Any]  # docker image inspect
     history: list[str]  # the command of each layer
-    inside: dict[str, Any]  # see image_facts.py
+    inside: dict[str, Any]  # see testing/image_contents.py
+    base_files: list[str]  # the caches, logs and lists that the official Python image has
     container: dict[str, Any]  # docker inspect
     networks: dict[str, dict[str, Any]]  # docker inspect of the container's networks
     kernel: dict[str, Any]  # see kernel_facts.py
@@ -78,10 +80,13 @@ class Subject:
     @property
     def bases(self) -> list[str]:
         """The images of other repositories that the Dockerfile names."""
-        names = {"scratch"} | {
-            match[1] for value in self.instructions("FROM") if (match := re.search(" AS (.+)", value))
-        }
-        return [name for value in self.instructions("FROM") if (name := value.split()[0]) not in names]
+        found, stages = [], {"scratch"}
+        for value in self.instructions("FROM"):
+            image, _, stage = value.partition(" AS ")
+            if image not in stages:
+                found.append(image)
+            stages.add(stage)
+        return found
 
     @property
     def commands(self) -> list[str]:
@@ -113,22 +118,17 @@ def read_files(project: Path) -> dict[str, str]:
 
 
 @functools.cache
-def read_image(image: str) -> dict[str, Any]:
-    """Return what the image of that id contains, read as root in a container of it."""
-    script = (SCRIPTS / "image_facts.py").read_text()
-    facts: dict[str, Any] = json.loads(
-        docker("run", "--rm", "--user", "0", "--entrypoint", "python", image, "-c", script)
-    )
-    return facts
-
-
-@functools.cache
 def host_namespaces() -> dict[str, str]:
     """Return the namespaces of the engine's host, read in a container that shares them."""
     shared = [f"--{namespace}=host" for namespace in NAMESPACES]
     code = "import os, sys; print(*(os.readlink(f'/proc/self/ns/{name}') for name in sys.argv[1:]))"
     links = docker("run", "--rm", *shared, PYTHON, "python", "-c", code, *NAMESPACES).split()
     return dict(zip(NAMESPACES, links, strict=True))
+
+
+@functools.cache
+def base_files() -> list[str]:
+    return docker("run", "--rm", PYTHON, "find", *LEFTOVERS, "-type", "f").splitlines()
 
 
 def read_kernel(container: str, has_python: bool = True) -> dict[str, Any]:
@@ -148,23 +148,34 @@ def read_kernel(container: str, has_python: bool = True) -> dict[str, Any]:
     return facts
 
 
+def observe(container: str, has_python: bool = True) -> dict[str, Any]:
+    """Return the facts of a running container, as the fields of a Subject."""
+    found = inspect(container)
+    return {
+        "container": found,
+        "networks": {
+            name: json.loads(docker("network", "inspect", name))[0] for name in found["NetworkSettings"]["Networks"]
+        },
+        "kernel": read_kernel(container, has_python),
+    }
+
+
 def gather(service: Service, name: str | None = None) -> Subject:
     """Gather the facts of a service that runs as in production.
 
     `name` is another service of its compose file, with an image that is not its own.
     """
     compose = json.loads(service.compose("config", "--format", "json").stdout)
-    container = inspect(service.compose("ps", "--quiet", name or service.name).stdout.splitlines()[0])
-    image = container["Image"]
+    container = service.compose("ps", "--quiet", name or service.name).stdout.splitlines()[0]
+    image = inspect(container)["Image"]
     return Subject(
         own_image=name is None,
         files=read_files(service.project),
         compose=compose["services"][name or service.name],
         image=inspect(image),
         history=docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image).splitlines(),
-        inside={} if name else read_image(image),
-        container=container,
-        networks={network: inspect(network) for network in container["NetworkSettings"]["Networks"]},
-        kernel=read_kernel(container["Id"], has_python=name is None),
+        inside={} if name else service.contents,
+        base_files=base_files(),
         host=host_namespaces(),
+        **observe(container, has_python=name is None),
     )

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROGRAMS = "gcc cc g++ c++ make ld as cpp pip pip3 uv uvx curl wget git sudo su mount passwd sshd"
+PROGRAMS = "gcc cc g++ c++ make ld as cpp pip pip3 uv uvx curl wget git sudo su mount passwd"
 MODULES = ("pip", "ensurepip", "uv", "setuptools", "wheel")
 
 device = os.lstat("/").st_dev

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = sys.argv[1] if len(sys.argv) > 1 else ""
+PROCESS = "/proc/1" if ROOT else "/proc/self"
 UNWRITABLE = ("/new", "/app/new", "/etc/new", "/home/new", "/opt/venv/new", "/var/tmp/new", "/run/new")
 NO_LIMIT = -1
 
@@ -37,12 +38,17 @@ def processes() -> dict[str, dict[str, Any]]:
 
 def mounts() -> dict[str, dict[str, Any]]:
     found = {}
-    for line in lines("/proc/1/mountinfo"):
+    for line in lines(f"{PROCESS}/mountinfo"):
         before, after = line.split(" - ")
         _, _, _, _, point, options, *propagation = before.split()
         kind, _, more = after.split(" ", 2)
-        all_options = sorted({*options.split(","), *more.split(",")})
-        found[point] = {"type": kind, "options": all_options, "propagation": propagation}
+        # The root file system is mounted read-only, while the overlay itself is writable.
+        found[point] = {
+            "type": kind,
+            "options": options.split(","),
+            "file_system": more.split(" ")[-1].split(","),
+            "propagation": propagation,
+        }
     return found
 
 
@@ -138,13 +144,13 @@ def orphan_is_reaped() -> bool:
 
 
 def limits() -> dict[str, list[str]]:
-    """Return the soft and the hard limits of process 1 by name."""
-    return {line[:26].strip(): line[26:].split()[:2] for line in lines("/proc/1/limits")[1:]}
+    """Return the soft and the hard limits of a process by name."""
+    return {line[:26].strip(): line[26:].split()[:2] for line in lines(f"{PROCESS}/limits")[1:]}
 
 
 facts = {
     "processes": processes(),
-    "namespaces": {name: str(Path("/proc/1/ns", name).readlink()) for name in ("net", "pid", "ipc", "uts")},
+    "namespaces": {name: str(Path(f"{PROCESS}/ns", name).readlink()) for name in ("net", "pid", "ipc", "uts")},
     "mounts": mounts(),
     "limits": limits(),
     "control_groups": control_groups(),

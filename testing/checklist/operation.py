@@ -19,9 +19,10 @@ def memory(s: Subject) -> Iterator[str]:
 def swap(s: Subject) -> Iterator[str]:
     if "memswap_limit" not in s.compose or s.compose["memswap_limit"] != s.compose.get("mem_limit"):
         yield f"{COMPOSE} allows swap"
-    host = s.container["HostConfig"]
-    if s.kernel["control_groups"]["swap"] != 0 or host["MemorySwap"] != host["Memory"]:
+    if s.kernel["control_groups"]["swap"] != 0:
         yield "the container may swap"
+    if str(s.container["HostConfig"]["MemorySwap"]) != s.compose.get("memswap_limit"):
+        yield f"the engine was told {s.container['HostConfig']['MemorySwap']}"
 
 
 @item(24, "A CPU limit", "`cpus` in the compose file")
@@ -53,11 +54,12 @@ def ulimits(s: Subject) -> Iterator[str]:
 def published(s: Subject) -> Iterator[str]:
     asked = {}
     for port in s.compose.get("ports", []):
-        asked[f"{port['target']}/{port['protocol']}"] = port.get("host_ip")
+        asked[f"{port['target']}/{port['protocol']}"] = [(port.get("host_ip"), port["published"])]
         if port.get("host_ip", "0.0.0.0") in ("0.0.0.0", "::"):
             yield f"{COMPOSE} publishes port {port['target']} on all interfaces"
-    actual = {key: {one["HostIp"] for one in ports} for key, ports in host_ports(s).items()}
-    if actual != {key: {address} for key, address in asked.items()}:
+    published = s.container["NetworkSettings"]["Ports"]
+    actual = {key: [(one["HostIp"], one["HostPort"]) for one in ports] for key, ports in published.items() if ports}
+    if actual != asked:
         yield f"published are {actual}"
 
 
@@ -78,7 +80,7 @@ def ports(s: Subject) -> Iterator[str]:
     numbers |= {port["target"] for port in s.compose.get("ports", [])} | set(s.kernel["listening"])
     if low := [number for number in sorted(numbers) if number < 1024]:
         yield f"ports {low}"
-    if "sshd" in {process["Name"] for process in s.kernel["processes"].values()} | set(s.inside.get("programs", [])):
+    if any(path.endswith("/sshd") for path in s.inside.get("files", [])):
         yield "the image has sshd"
 
 
@@ -138,12 +140,11 @@ def health(s: Subject) -> Iterator[str]:
 
 @item(34, "Logs are rotated", "`logging` in the compose file")
 def logs(s: Subject) -> Iterator[str]:
-    config = s.container["HostConfig"]["LogConfig"]
-    for options in (s.compose.get("logging", {}).get("options", {}), config["Config"]):
-        if not {"max-size", "max-file"} <= options.keys():
-            yield "the logs grow without a limit"
-    if s.compose.get("logging", {}).get("driver") != config["Type"]:
-        yield f"the driver of the logs is {config['Type']}"
+    asked = s.compose.get("logging", {})
+    if not {"max-size", "max-file"} <= asked.get("options", {}).keys():
+        yield f"{COMPOSE} does not limit the logs"
+    if s.container["HostConfig"]["LogConfig"] != {"Type": asked.get("driver"), "Config": asked.get("options")}:
+        yield f"the engine was told {s.container['HostConfig']['LogConfig']}"
 
 
 @item(46, "Secrets come as files", "`secrets` in the compose file")
@@ -167,9 +168,9 @@ def first_process(s: Subject) -> Iterator[str]:
         yield f"{COMPOSE} sets no init"
     if not s.kernel["orphan_is_reaped"]:
         yield "an orphan stays a zombie"
-    first = s.kernel["processes"].get("1", {"SigCgt": "0", "SigBlk": "0"})
-    # A handler, or a mask: an init takes signals by sigwait.
-    if not (int(first["SigCgt"], 16) | int(first["SigBlk"], 16)) >> (SIGTERM - 1) & 1:
+    first = s.kernel["processes"].get("1", {"Name": "", "SigCgt": "0"})
+    # An init has no handler: it waits for signals.
+    if "init" not in first["Name"] and not int(first["SigCgt"], 16) >> (SIGTERM - 1) & 1:
         yield "process 1 does not handle SIGTERM"
 
 
@@ -181,8 +182,3 @@ def limit(s: Subject, key: str, name: str, kernel: float, engine_key: str, unit:
         yield f"the {name} limit is {kernel} in the control group"
     if not kernel > 0 or s.container["HostConfig"][engine_key] != kernel * unit:
         yield f"the engine was told {s.container['HostConfig'][engine_key]}"
-
-
-def host_ports(s: Subject) -> dict[str, list[dict[str, str]]]:
-    """Return the published ports of the container."""
-    return {key: value for key, value in s.container["NetworkSettings"]["Ports"].items() if value}
