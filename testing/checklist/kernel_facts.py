@@ -24,6 +24,13 @@ def lines(path: str) -> list[str]:
     return Path(path).read_text().splitlines()
 
 
+def environment(folder: Path) -> list[str] | None:
+    try:
+        return (folder / "environ").read_text().split("\0")
+    except PermissionError:
+        return None
+
+
 def processes() -> dict[str, dict[str, Any]]:
     """Return what /proc says of each process but this one."""
     found: dict[str, dict[str, Any]] = {}
@@ -32,7 +39,7 @@ def processes() -> dict[str, dict[str, Any]]:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             status = dict(line.split(":\t", 1) for line in lines(f"{folder}/status") if ":\t" in line)
             if int(folder.name) != os.getpid():
-                found[folder.name] = status | {"environ": (folder / "environ").read_text().split("\0")}
+                found[folder.name] = status | {"environ": environment(folder)}
     return found
 
 

@@ -153,7 +153,9 @@ def secrets(s: Subject) -> Iterator[str]:
         if is_secret(name):
             yield f"{COMPOSE} puts {name} into the environment"
     for process in s.kernel["processes"].values():
-        for name in {line.split("=")[0] for line in process["environ"]}:
+        if process["environ"] is None:
+            yield f"the environment of {process['Name']} cannot be read"
+        for name in {line.split("=")[0] for line in process["environ"] or []}:
             if is_secret(name):
                 yield f"{process['Name']} has {name} in its environment"
     for secret in s.compose.get("secrets", []):
