@@ -64,18 +64,21 @@ def debian_packages(s: Subject) -> Iterator[str]:
 
 @item(39, "Requirements are locked with hashes", "`requirements.txt`, `--require-hashes`", of_image=True)
 def hashes(s: Subject) -> Iterator[str]:
-    for value in s.instructions("RUN"):
-        for command in re.findall(r"pip install [^&;|]*--requirement [^&;|]*", value):
-            if "--require-hashes" not in command:
-                yield f"`{command.strip()}` takes packages without a hash"
-            for path in re.findall(r"--requirement (\S+)", command):
-                lines = s.files.get(path, "").replace("\\\n", "").splitlines()
-                pins = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-                if loose := [pin for pin in pins if "==" not in pin or "--hash=sha256:" not in pin]:
-                    yield f"{path} has no hash for {loose[0]}"
-        for command in re.findall(r"uv (?:sync|export) [^&;|]*", value):
-            if "--locked" not in command and "--frozen" not in command:
-                yield f"`{command.strip()}` ignores the lock"
+    installs = [
+        command for command in s.commands if re.match(r"(uv )?pip install .*--requirement|uv (sync|export) ", command)
+    ]
+    if not installs:
+        yield "no requirements are installed"
+    for command in installs:
+        if not re.search("--require-hashes|--locked|--frozen", command):
+            yield f"`{command}` takes packages without a hash"
+        for path in re.findall(r"--requirement ([^/\s]\S*)", command):
+            lines = s.files.get(path, "").replace("\\\n", "").splitlines()
+            pins = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+            if not pins:
+                yield f"{path} names no package"
+            elif loose := [pin for pin in pins if "==" not in pin or "--hash=sha256:" not in pin]:
+                yield f"{path} has no hash for {loose[0]}"
 
 
 @item(40, "COPY, not ADD", "no `ADD`", of_image=True)

@@ -28,8 +28,8 @@ def test_it_misses_nothing_but_the_supply_chain(production: Service, record_prop
 
 @pytest.fixture(scope="module")
 def good(default: Service) -> Iterator[Subject]:
-    with default.production():
-        yield gather(default)
+    with default.second_stack() as stack, stack.production():
+        yield gather(stack)
 
 
 def edit(item: int, file: str, old: str, new: str) -> Any:
@@ -180,6 +180,7 @@ DEFECTS = [
     line(38, f"RUN apt-get update && {INSTALL}"),
     edit(39, "Dockerfile", "--require-hashes --requirement requirements.txt", "--requirement requirements.txt"),
     edit(39, "requirements.txt", "--hash=sha256:", "--hash=md5:"),
+    edit(39, "Dockerfile", "--requirement requirements.txt", "--requirement requirements.in"),
     line(39, "RUN uv sync --no-dev"),
     line(40, "ADD docker/start.py /start.py"),
     line(41, "RUN apt-get update"),
