@@ -112,7 +112,7 @@ def temporary(s: Subject) -> Iterator[str]:
 @item(10, "The virtual environment belongs to root, and the app cannot write it", "built as root", of_image=True)
 def virtual_environment(s: Subject) -> Iterator[str]:
     venv = {path: entry for path, entry in s.inside["files"].items() if f"{path}/".startswith("/opt/venv/")}
-    if len(venv) < 100:
+    if not venv:
         yield "there is no virtual environment in /opt/venv"
     for path, (mode, uid, gid) in venv.items():
         if uid or gid or mode & 0o022:
