@@ -32,7 +32,7 @@ checks them on the files, on the image, and on the running container by what the
 
 def describe_items() -> str:
     """Return the table of all items."""
-    rows = [f"| {number} | {item.title} | {item.met_by} |" for number, item in sorted(ITEMS.items())]
+    rows = [f"| {item.number} | {item.title} | {item.met_by} |" for item in ITEMS]
     return "\n".join(["| # | item | how it is met |", "|---|---|---|", *rows, ""])
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from testing import ROOT, checklist
-from testing.checklist import SUPPLY_CHAIN, Subject, applicable, gather, missing
+from testing import ROOT
+from testing.checklist import ITEMS, SUPPLY_CHAIN, Subject, applicable, gather, missing
 from testing.checklist.facts import observe
 from testing.docker import docker
 from testing.score import describe_items
@@ -249,7 +249,8 @@ def test_a_defect_is_noticed_by_its_item_alone(good: Subject, item: int, where: 
 
 
 def test_each_item_has_a_defect():
-    assert {defect.values[0] for defect in DEFECTS} | SUPPLY_CHAIN == checklist.ITEMS.keys() == set(range(1, 61))
+    assert [item.number for item in ITEMS] == list(range(1, 61))
+    assert {defect.values[0] for defect in DEFECTS} | SUPPLY_CHAIN == {item.number for item in ITEMS}
 
 
 @DEFAULT
