@@ -27,6 +27,9 @@ INTRODUCTION = """\
 Kubernetes Pod Security Standards, Dockle, Trivy, Checkov and the tests of the official images. `testing/checklist`
 checks them on the files, on the image, and on the running container by what the kernel and the engine say of it.
 `make test` checks the services that it builds; `make score` builds every kind of service and writes this page.
+Other tests send a container faults (memory, processes and `/tmp` used up) and look for canaries in builds.
+
+For the adopted service, items 35 and 39 are its owner's: it has no bot, and no hashes in its requirements.
 """
 
 

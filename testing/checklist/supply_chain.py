@@ -1,4 +1,7 @@
-"""Items 56 to 59: what proves where an image comes from. The template does not generate it yet."""
+"""Items 56 to 59: what proves where an image comes from. The template does not generate it yet.
+
+The checks look for the steps of a pipeline and of a release. What the steps do is to be tested when there are any.
+"""
 
 import re
 from collections.abc import Iterator
