@@ -56,6 +56,10 @@ bench: .venv/.installed ## Measure size, start and rebuild against other layouts
 rolls: .venv/.installed ## Measure what a new version costs, by each way (ARGS="roll swarm" for some of them)
 	@$(bin)/python -m bench.rolls $(ARGS)
 
+.PHONY: score
+score: .venv/.installed ## Score every kind of service by the container checklist, and write docs/checklist.md
+	@$(bin)/python -m testing.score
+
 .PHONY: fleet
 fleet: .venv/.installed ## Compare or update many services (ARGS="status ~/services")
 	@$(bin)/python -m fleet $(ARGS)

@@ -6,7 +6,6 @@ import json
 import os
 import stat
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,19 +16,8 @@ from testing.process import run
 from testing.template import read_answers
 from testing.waiting import wait_until
 
-# Runs inside the image, which may have no `find`.
-LISTING = """
-import json, os, stat
-device, found = os.stat("/").st_dev, []
-for folder, folders, files in os.walk("/"):
-    folders[:] = [f for f in folders if os.lstat(os.path.join(folder, f)).st_dev == device]
-    for name in folders + files:
-        path = os.path.join(folder, name)
-        entry = os.lstat(path)
-        if not stat.S_ISLNK(entry.st_mode):
-            found.append([path, entry.st_mode, entry.st_uid, entry.st_gid])
-print(json.dumps(found))
-"""
+# Runs in the image.
+CONTENTS = (Path(__file__).parent / "image_contents.py").read_text()
 
 
 class Entry(NamedTuple):
@@ -203,16 +191,14 @@ class Service(contextlib.AbstractContextManager["Service"]):
         )
 
     @functools.cached_property
-    def listing(self) -> dict[str, "Entry"]:
+    def contents(self) -> dict[str, Any]:
+        """What is in the image, as image_contents.py prints it."""
+        return json.loads(self.sandbox("python", "-c", CONTENTS).stdout)
+
+    @functools.cached_property
+    def listing(self) -> dict[str, Entry]:
         """Every file and folder of the image by its path; without links and mounts."""
-        with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
-            script.write(LISTING)
-            script.flush()
-            Path(script.name).chmod(0o644)
-            mounted = ("--volume", f"{script.name}:/listing.py:ro")
-            listed = self.sandbox("python", "-I", "/listing.py", options=mounted).stdout
-        entries = {path: Entry(*entry) for path, *entry in json.loads(listed)}
-        return {path: entry for path, entry in entries.items() if path != "/listing.py"}
+        return {path: Entry(*entry) for path, entry in self.contents["files"].items()}
 
 
 class BaseImage(contextlib.AbstractContextManager["BaseImage"]):
@@ -223,7 +209,7 @@ class BaseImage(contextlib.AbstractContextManager["BaseImage"]):
     def __init__(self, project: Path) -> None:
         self.project = project
         answers = read_answers(project)
-        self.name = f"{answers['registry']}/{answers['image_name']}"
+        self.name = "/".join(filter(None, (answers["registry"], answers["image_name"])))
         self.python = answers["python_versions"][-1]
         self.version = f"0.0.0-{uuid.uuid4().hex[:8]}"
 

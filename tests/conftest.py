@@ -8,6 +8,7 @@ import pytest
 
 from testing.engine import EngineError, ensure_engine
 from testing.git import isolate_git
+from testing.score import describe_scores
 from testing.template import isolate_copier
 
 
@@ -42,8 +43,11 @@ def engine(isolated: Path) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how much the update tests covered: releases, sets of answers, and edits."""
-    reports = terminalreporter.getreports("passed")
+    """Print the scores by the checklist, and how much the update tests covered: releases, answers, and edits."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    scores = dict(value for report in reports for key, value in report.user_properties if key == "score")
+    if scores:
+        terminalreporter.write_line(describe_scores(dict(sorted(scores.items()))))
     edits = [value for report in reports for key, value in report.user_properties if key == "updated with edits"]
     if edits:
         terminalreporter.write_line(

@@ -124,7 +124,7 @@ def built(request: pytest.FixtureRequest, engine: None, folder: Path) -> Iterato
         yield build
 
 
-@pytest.fixture(scope="session", params=services(*(name for name in BUILT if name != "least_usual")))
+@pytest.fixture(scope="session", params=services(*BUILT))
 def production(request: pytest.FixtureRequest, built: Callable[[str], Service]) -> Iterator[Service]:
     """Start a service as in production; it is healthy."""
     with built(request.param).production() as service:

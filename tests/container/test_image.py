@@ -1,6 +1,5 @@
-"""What is in the image, and what is not."""
+"""The image, beside what testing/checklist checks of it."""
 
-import json
 import os
 import re
 from pathlib import Path
@@ -9,67 +8,15 @@ import pexpect
 import pytest
 
 from groups import services
-from testing.docker import docker, inspect
+from testing.docker import inspect
 from testing.service import Service
 
-BASE = "python:3.13-slim-trixie"
 
-
-def test_no_file_sets_its_user_or_group(service: Service):
-    assert [path for path, entry in service.listing.items() if entry.is_file and entry.mode & 0o6000] == []
-
-
-def test_only_tmp_is_writable_for_everybody(service: Service):
-    assert [path for path, entry in service.listing.items() if entry.mode & 0o002] == ["/tmp"]
-
-
-def test_the_venv_belongs_to_root_and_the_app_cannot_write_it(service: Service):
-    venv = {path: entry for path, entry in service.listing.items() if f"{path}/".startswith("/opt/venv/")}
-    assert len(venv) > 500
-    assert [path for path, entry in venv.items() if entry.uid != 0 or entry.permits(2)] == []
-
-
-def test_the_app_can_read_all_of_its_source(service: Service):
+def test_the_app_is_its_package_alone_and_can_read_all_of_it(service: Service):
     app = {path: entry for path, entry in service.listing.items() if path.startswith("/app/")}
+    assert {path.split("/")[2] for path in app} <= {service.package, "__pycache__"}
     assert len([path for path in app if path.startswith(f"/app/{service.package}/") and path.endswith(".py")]) >= 3
     assert [path for path, entry in app.items() if not entry.permits(4)] == []
-
-
-def test_no_tool_of_a_build_is_left(service: Service):
-    tools = "gcc cc g++ c++ make ld as cpp pip pip3 uv uvx curl wget git sudo su mount passwd"
-    code = f"import shutil; print(*filter(shutil.which, '{tools}'.split()))"
-    assert service.sandbox("python", "-c", code).stdout.strip() == ""
-    assert [path for path in service.listing if re.search(r"/(site|dist)-packages/(pip|uv)(-|$)", path)] == []
-    assert [path for path in service.listing if path.startswith("/usr/include/") and path.endswith(".h")] == []
-
-
-@pytest.mark.parametrize("module", ["pip", "ensurepip", "uv", "setuptools", "wheel"])
-def test_no_installer_is_usable(service: Service, module: str):
-    for python in ("python", "/usr/local/bin/python3"):
-        result = service.sandbox(python, "-m", module, "--version", check=False)
-        assert result.returncode and "No module named" in result.stderr, (python, result)
-
-
-def test_no_cache_list_or_leftover_of_a_build_is_in_it(service: Service):
-    app = {path.split("/")[2] for path in service.listing if path.startswith("/app/")}
-    assert app <= {service.package, "__pycache__"}
-    assert "/root/.cache" not in service.listing and "/root/.netrc" not in service.listing
-    places = ("/var/cache", "/var/log", "/var/lib/apt")
-    before = set(docker("run", "--rm", BASE, "find", *places, "-type", "f").splitlines())
-    left = {path for path, entry in service.listing.items() if path.startswith(places) and entry.is_file}
-    assert left - before <= {"/var/cache/ldconfig/aux-cache", "/var/lib/apt/extended_states"}
-
-
-def test_accounts_are_whole_and_have_no_password(service: Service):
-    code = (
-        "import grp, pwd; users = pwd.getpwall()\n"
-        "assert len({u.pw_uid for u in users}) == len(users)\n"
-        "import os; shadow = '/etc/shadow'  # a distroless image keeps none\n"
-        "lines = open(shadow).readlines() if os.path.exists(shadow) else []\n"
-        "assert all(line.split(':')[1] in ('*', '!', '!*') for line in lines)\n"
-        "user = pwd.getpwuid(10001); print(user.pw_name, user.pw_shell, grp.getgrgid(10001).gr_name)"
-    )
-    assert service.sandbox("python", "-c", code).stdout.split() == ["app", "/usr/sbin/nologin", "app"]
 
 
 def test_make_shell_opens_a_shell_beside_the_service(production: Service):
@@ -94,17 +41,14 @@ def test_make_shell_says_that_the_service_is_not_running(default: Service):
     assert f"{default.name} is not running: start it with make up or make dev" in refused.stderr
 
 
-def test_the_image_says_what_it_is_and_how_it_runs(service: Service):
+def test_the_image_has_the_name_the_version_and_the_port_of_the_service(service: Service):
     config = inspect(service.image)["Config"]
-    assert config["User"] == "10001:10001"
     assert config["WorkingDir"] == "/app"
     assert config["StopSignal"] == "SIGTERM"
     assert config["Cmd"] == ["python", "/opt/server/start.py"] and not config.get("Entrypoint")
     assert list(config["ExposedPorts"]) == [f"{service.answers['port']}/tcp"]
-    labels = {key.removeprefix("org.opencontainers.image."): value for key, value in config["Labels"].items()}
-    assert labels["title"] == service.name
-    assert labels["version"] == service.env["VERSION"]
-    assert {"description", "revision", "created", "source", "licenses", "base.name"} <= labels.keys()
+    assert config["Labels"]["org.opencontainers.image.title"] == service.name
+    assert config["Labels"]["org.opencontainers.image.version"] == service.env["VERSION"]
 
 
 @pytest.mark.parametrize("service", services("default", "slim", "distroless"), indirect=True)
@@ -147,19 +91,6 @@ def test_a_driver_compiled_from_source_works_without_the_compiler(service: Servi
         "except psycopg2.OperationalError as error: print(error)"
     )
     assert "Connection refused" in service.sandbox("python", "-c", code, user="10001").stdout
-
-
-@pytest.mark.xdist_group("least_usual")
-def test_the_least_usual_answers_run_in_production_too(least_usual: Service):
-    with least_usual.production():
-        host = inspect(least_usual.container)["HostConfig"]
-        assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (192 * 1024 * 1024, 500_000_000, 64)
-        status = json.loads(
-            least_usual.python(
-                "import json, urllib.request as r; print(json.dumps(r.urlopen('http://127.0.0.1:9000/alive').status))"
-            ).stdout
-        )
-        assert status == 200
 
 
 # Run by pytest in the test stage: the process has the user, the root file system and the libraries
