@@ -162,7 +162,12 @@ def test_logs_turn_over_and_restarts_are_on(production: Service):
 def test_the_backend_network_has_no_way_out(production: Service):
     networks = inspect(production.container)["NetworkSettings"]["Networks"]
     internal = {name: inspect(name)["Internal"] for name in networks}
-    assert {name.rpartition("_")[2]: value for name, value in internal.items()} == {"frontend": False, "backend": True}
+    serves = production.answers["framework"] != "worker"
+    expected = {"backend": True} | ({"frontend": False} if serves else {})
+    assert {name.rpartition("_")[2]: value for name, value in internal.items()} == expected
+    # The worker has a route to its network, and none to 0.0.0.0.
+    routes = production.python("print(*open('/proc/net/route').readlines()[1:], sep='', end='')").stdout.splitlines()
+    assert routes and ("00000000" in [line.split()[1] for line in routes]) == serves, routes
 
 
 def test_the_health_check_is_the_images_own_script_and_quick_to_ask(production: Service):
