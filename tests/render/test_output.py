@@ -124,19 +124,18 @@ def test_a_dockerfile_keeps_the_rules_that_no_linter_checks(outputs: Path, name:
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_only_what_takes_requests_is_on_the_frontend(outputs: Path, name: str):
+    answers = read_answers(outputs / name)
+    own = answers["service_name"]
     compose = yaml.safe_load((outputs / name / "docker-compose.prod.yml").read_text())
     used = set()
     for service, settings in compose["services"].items():
-        networks = settings["networks"]
-        used |= set(networks)
-        if service.endswith("-proxy"):
-            assert networks == ["frontend"]
+        used |= set(settings["networks"])
+        if service == f"{own}-proxy":
+            assert settings["networks"] == ["frontend"]
             continue
-        one_shot = service.endswith(("-release", "-migrate"))
-        port = (settings.get("environment") or {}).get("PORT") or settings.get("ports")
-        main = service == read_answers(outputs / name)["service_name"]
-        takes_requests = not one_shot and bool(port or (main and read_answers(outputs / name).get("port")))
-        assert networks == (["frontend", "backend"] if takes_requests else ["backend"]), service
+        process = next((one for one in answers.get("processes", ()) if service == f"{own}-{one['name']}"), {})
+        takes_requests = bool(answers["port"] if service == own else process.get("port"))
+        assert settings["networks"] == (["frontend", "backend"] if takes_requests else ["backend"]), service
     assert used == compose["networks"].keys()
     assert compose["networks"]["backend"] == {"internal": True}
 

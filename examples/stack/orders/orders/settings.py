@@ -33,7 +33,7 @@ DATABASES = {
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-USE_TZ = True
+TIME_ZONE = "UTC"
 
 REDIS_HOST = os.environ.get("REDIS_HOST", "localhost")
 CELERY_BROKER_URL = f"redis://:{secret('redis_password')}@{REDIS_HOST}"

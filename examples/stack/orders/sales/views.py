@@ -19,4 +19,5 @@ def orders(request: HttpRequest) -> JsonResponse:
         send.delay(order.pk)
         return JsonResponse({"id": order.pk}, status=201)
     last = Order.objects.order_by("-id").values("id", "article", "is_sent")[:20]
-    return JsonResponse({"orders": list(last), "ticks": Tick.objects.count()})
+    waiting = Order.objects.filter(is_sent=False).count()
+    return JsonResponse({"orders": list(last), "waiting": waiting, "ticks": Tick.objects.count()})

@@ -1,10 +1,14 @@
 #!/bin/sh
 # Replace the running replicas by replicas of the image in EXISTING_PROXY_IMAGE, and lose no request.
 # If the new ones do not become healthy, remove them; the old ones go on.
+# For a larger stack, set COMPOSE_FILE to its root file, and run this in the folder of that file.
 set -eu
 
-cd "$(dirname "$0")/.."
-compose() { docker compose --file docker-compose.prod.yml "$@"; }
+if [ -z "${COMPOSE_FILE:-}" ]; then
+    cd "$(dirname "$0")/.."
+    export COMPOSE_FILE=docker-compose.prod.yml
+fi
+compose() { docker compose "$@"; }
 service=existing-proxy
 
 old=$(compose ps --quiet "$service")
