@@ -31,7 +31,7 @@ def test_make_examples_would_change_nothing(tmp_path: Path, name: str):
 
 
 def test_no_secret_and_no_backup_is_committed():
-    private = ["secrets/database-password", "backups/a.dump"]
+    private = ["secrets/database-password", "backups/a.dump", "privkey.pem"]
     assert run("git", "check-ignore", *private, cwd=STACK).stdout.split() == private
 
 
