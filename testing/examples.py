@@ -34,6 +34,7 @@ TABLE = {
             " --no-control-socket --graceful-timeout 20",
             "health_path": "/healthz/",
             "health_https": True,
+            "start_period": "60",
             "release_command": "python manage.py migrate --noinput",
             "processes": [
                 {"name": "worker", "command": "celery -A orders worker --concurrency 2 --include celery_heartbeat"},
