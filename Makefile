@@ -44,6 +44,10 @@ lock: .venv/.installed ## Re-resolve all requirements (ARGS=--upgrade for newer 
 expected: .venv/.installed ## Write tests/render/expected, the outputs whose changes are reviewed
 	$(bin)/python -m testing.expected
 
+.PHONY: examples
+examples: .venv/.installed ## Render the template onto the services in examples/
+	$(bin)/python -m testing.examples
+
 .PHONY: cookiecutter
 cookiecutter: .venv/.installed ## Write cookiecutter.json from the questions
 	$(bin)/python scripts/cookiecutter_json.py

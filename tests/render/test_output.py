@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from testing import ROOT
-from testing.answers import MATRIX, SERVICES
+from testing.answers import LAYOUTS, MATRIX, SERVICES
 from testing.git import commit, git
 from testing.process import run
-from testing.template import copier, files, generate
+from testing.template import copier, files, generate, read_answers
 
 pytestmark = pytest.mark.xdist_group("render")
 
@@ -120,6 +120,24 @@ def test_a_dockerfile_keeps_the_rules_that_no_linter_checks(outputs: Path, name:
     assert dockerfile.index("requirements.txt") < dockerfile.index("COPY src/")
     for mount in ("ca-certificates,target=/etc/ssl/certs/ca-certificates.crt", "netrc,target=/root/.netrc"):
         assert f"--mount=type=secret,id={mount}" in dockerfile
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_only_what_takes_requests_is_on_the_frontend(outputs: Path, name: str):
+    answers = read_answers(outputs / name)
+    own = answers["service_name"]
+    compose = yaml.safe_load((outputs / name / "docker-compose.prod.yml").read_text())
+    used = set()
+    for service, settings in compose["services"].items():
+        used |= set(settings["networks"])
+        if service == f"{own}-proxy":
+            assert settings["networks"] == ["frontend"]
+            continue
+        process = next((one for one in answers.get("processes", ()) if service == f"{own}-{one['name']}"), {})
+        takes_requests = bool(answers["port"] if service == own else process.get("port"))
+        assert settings["networks"] == (["frontend", "backend"] if takes_requests else ["backend"]), service
+    assert used == compose["networks"].keys()
+    assert compose["networks"]["backend"] == {"internal": True}
 
 
 @pytest.mark.parametrize("name", ["defaults", "base"])

@@ -1,0 +1,68 @@
+# docker buildx bake            build the image for this machine
+# docker buildx bake release    build and push every platform, with SBOM and provenance
+
+variable "VERSION" {
+  default = "0.0.0-dev"
+}
+
+variable "REVISION" {
+  default = "unknown"
+}
+
+variable "CREATED" {
+  default = "1970-01-01T00:00:00Z"
+}
+
+variable "SOURCE" {
+  default = ""
+}
+
+# For a private network: files with the CA certificates and with the index's credentials, which the
+# build gets as secrets, and the URL of the index.
+variable "SSL_CERT_FILE" {
+  default = ""
+}
+
+variable "NETRC" {
+  default = ""
+}
+
+variable "INDEX_URL" {
+  default = ""
+}
+
+group "default" {
+  targets = ["image"]
+}
+
+target "_common" {
+  context = "."
+  args = {
+    INDEX_URL = INDEX_URL
+  }
+  secret = concat(
+    SSL_CERT_FILE == "" ? [] : ["id=ca-certificates,src=${SSL_CERT_FILE}"],
+    NETRC == "" ? [] : ["id=netrc,src=${NETRC}"],
+  )
+}
+
+target "image" {
+  inherits = ["_common"]
+  args = {
+    VERSION  = VERSION
+    REVISION = REVISION
+    CREATED  = CREATED
+    SOURCE   = SOURCE
+  }
+  tags   = ["orders:${VERSION}"]
+  output = ["type=docker"]
+}
+
+target "release" {
+  inherits   = ["image"]
+  platforms  = ["linux/amd64", "linux/arm64"]
+  output     = ["type=registry,compression=zstd,compression-level=19,force-compression=true,oci-mediatypes=true"]
+  attest     = ["type=provenance,mode=max", "type=sbom"]
+  cache-from = ["type=registry,ref=orders:cache"]
+  cache-to   = ["type=registry,ref=orders:cache,mode=max"]
+}
