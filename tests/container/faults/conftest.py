@@ -35,7 +35,9 @@ def failing(faulty: Faulty, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(autouse=True)
 def healthy(faulty: Faulty, failing: Service) -> None:
-    faulty.service.wait_healthy()
+    faulty.wait_healthy()
+    if not faulty.is_web:
+        faulty.redis("DEL", "jobs", "results")
 
 
 @pytest.fixture

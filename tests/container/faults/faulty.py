@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -60,6 +61,9 @@ class Faulty:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.framework: str = service.answers["framework"]
+        # A restart keeps the container.
+        self.container = service.container
+        self.dependency = service.compose("ps", "--all", "--quiet", "dependency").stdout.strip()
 
     @property
     def is_web(self) -> bool:
@@ -86,19 +90,19 @@ class Faulty:
     def result(self, seconds: int = 20) -> dict[str, Any]:
         """Wait for the result of the worker's next job."""
         answer = self.redis("BLPOP", "results", str(seconds))
-        assert answer, self.service.logs()
+        assert answer, self.log()
         return json.loads(answer.splitlines()[-1])
 
     def redis(self, *command: str) -> str:
-        return self.service.compose("exec", "--no-TTY", "dependency", "redis-cli", *command).stdout.strip()
+        return docker("exec", self.dependency, "redis-cli", *command)
 
     def answers(self) -> bool:
         """Return whether the service answers a request, or does a job."""
-        return self.ask("fast").keys() == {"pid"}
+        return "pid" in self.ask("fast")
 
     def wait_answers(self) -> None:
         if self.is_web:
-            wait_until("it answers", lambda: get(self.service.url("/healthz"))[0] == 200, self.service.logs)
+            wait_until("it answers", lambda: get(self.service.url("/healthz"))[0] == 200, self.log)
 
     def clients(self) -> "Load | Job":
         """Return what uses the service until it leaves the context: two clients, or one job at the end."""
@@ -110,10 +114,25 @@ class Faulty:
 
     @property
     def restarts(self) -> int:
-        return inspect(self.service.container)["RestartCount"]
+        return inspect(self.container)["RestartCount"]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return inspect(self.container)["State"]
+
+    @property
+    def health(self) -> str:
+        return self.state["Health"]["Status"]
+
+    def wait_healthy(self) -> None:
+        def healthy() -> bool:
+            state = self.state
+            return state["Running"] and state["Health"]["Status"] == "healthy"
+
+        wait_until("it is healthy", healthy, lambda: f"{self.state}\n{self.log()}", 60, every=0.2)
 
     def wait_restarted(self, before: int) -> None:
-        wait_until("it is restarted", lambda: self.restarts > before, self.service.logs)
+        wait_until("it is restarted", lambda: self.restarts > before, self.log)
 
     def wait_probed(self) -> int:
         """Wait for a health check that begins after this call; return its exit status."""
@@ -122,14 +141,14 @@ class Faulty:
             "the health is checked",
             lambda: [
                 probe
-                for probe in self.service.state["Health"]["Log"]
+                for probe in self.state["Health"]["Log"]
                 if datetime.fromisoformat(probe["Start"]).timestamp() > begun
             ],
         )
         return seen[-1]["ExitCode"]
 
     def log(self) -> str:
-        return docker("logs", self.service.container)
+        return docker("logs", self.container)
 
     def blames_dependency(self, log: str) -> bool:
         """Return whether a line of the log says which dependency is down."""
@@ -148,15 +167,18 @@ class Faulty:
     @property
     def processes(self) -> list[int]:
         """The service's own processes; with gunicorn the master, then the worker."""
-        main = self.service.python("print(open('/proc/1/task/1/children').read().split()[0])").stdout.strip()
+        main = self.python("print(open('/proc/1/task/1/children').read().split()[0])").stdout.strip()
         if not self.runs_gunicorn:
             return [int(main)]
-        worker = self.service.python(f"print(open('/proc/{main}/task/{main}/children').read())").stdout.split()
+        worker = self.python(f"print(open('/proc/{main}/task/{main}/children').read())").stdout.split()
         return [int(main), *map(int, worker)]
+
+    def python(self, code: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return run("docker", "exec", self.container, "python", "-c", code, check=check)
 
     def signal(self, process: int, name: str) -> None:
         # The container may end before the command does.
-        self.service.python(f"import os, signal; os.kill({process}, signal.{name})", check=False)
+        self.python(f"import os, signal; os.kill({process}, signal.{name})", check=False)
 
 
 class Job(AbstractContextManager["Job"]):
@@ -198,6 +220,12 @@ def watch_start(service: Service) -> tuple[float, list[str]]:
     return time.monotonic() - began, shown
 
 
+def command(service: Service) -> list[str]:
+    """Return the command of a service whose source has changed."""
+    # Python ignores changed source unless it checks the hashes in the bytecode.
+    return ["python", "--check-hash-based-pycs", "always", *service.start_command[1:]]
+
+
 def write_override(service: Service, folder: Path, **environment: str) -> Path:
     """Write the compose file that puts the faults into the app and adds its dependency; return its path."""
     framework: str = service.answers["framework"]
@@ -206,8 +234,6 @@ def write_override(service: Service, folder: Path, **environment: str) -> Path:
     changed = folder / f"{module}.py"
     changed.write_text(source.read_text() + "\n\nfrom . import faulty\n")
     changed.chmod(0o644)
-    # Python ignores changed source unless it checks the hashes in the bytecode.
-    command = ["python", "--check-hash-based-pycs", "always", *service.start_command[1:]]
     environment = {"HEARTBEAT_MAX_AGE": "4"} | environment
     if framework == "django":
         environment = {"DATABASE_URL": "postgres://postgres@dependency/postgres"} | environment
@@ -216,7 +242,7 @@ def write_override(service: Service, folder: Path, **environment: str) -> Path:
     override.write_text(
         f"services:\n"
         f"  {service.name}:\n"
-        f"    command: {json.dumps(command)}\n"
+        f"    command: {json.dumps(command(service))}\n"
         f"    environment: {json.dumps(environment)}\n"
         f"    volumes:\n"
         f"      - {changed}:{app}/{module}.py:ro\n"
