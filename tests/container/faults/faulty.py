@@ -50,6 +50,17 @@ POSTGRES = """
       start_interval: 200ms
 """
 
+# The receive queue of a listening socket (0A) is the number of connections to accept.
+CONNECTIONS = """
+open_, waiting = 0, 0
+for line in open("/proc/net/tcp").read().splitlines()[1:]:
+    _, local, _, state, queues, *_ = line.split()
+    if local.endswith(":1F40"):
+        open_ += state == "01"
+        waiting += int(queues.partition(":")[2], 16) if state == "0A" else 0
+print(open_ - waiting)
+"""
+
 
 class Faulty:
     """A compose project of a service whose app has the faults of tests/fixtures/faults.
@@ -173,6 +184,10 @@ class Faulty:
 
     def python(self, code: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return run("docker", "exec", self.container, "python", "-c", code, check=check)
+
+    def connections(self) -> int:
+        """Return how many connections the server has accepted; those in the listen queue do not count."""
+        return int(self.python(CONNECTIONS).stdout)
 
     def signal(self, process: int, name: str) -> None:
         # The container may end before the command does.

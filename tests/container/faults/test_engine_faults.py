@@ -71,9 +71,13 @@ def remote(swarm: Swarm, faulty: Faulty) -> Iterator[Remote]:
     """The service of this test, as in production, without faults of its own."""
     service = faulty.service
     swarm.load(service.image)
-    address = {f"{service.prefix}_ADDRESS": swarm.address(), "DOCKER_HOST": f"unix://{swarm.home}/1/docker.sock"}
+    environment = {
+        "DOCKER_HOST": f"unix://{swarm.home}/1/docker.sock",
+        f"{service.prefix}_ADDRESS": swarm.address(),
+        "ALLOWED_HOSTS": swarm.address(),
+    }
     try:
-        with service.second_stack(compose_files=["docker-compose.prod.yml"], **address) as stack:
+        with service.second_stack(compose_files=["docker-compose.prod.yml"], **environment) as stack:
             stack.compose("up", "--detach", "--wait")
             yield Remote(swarm, stack, faulty.is_web)
     finally:
