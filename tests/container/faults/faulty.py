@@ -50,15 +50,16 @@ POSTGRES = """
       start_interval: 200ms
 """
 
-# The receive queue of a listening socket (0A) is the number of connections to accept.
+# Counts established connections (01) to port 8000, less those in the receive queue of the listening socket
+# (0A), which the server has yet to accept.
 CONNECTIONS = """
-open_, waiting = 0, 0
+accepted = 0
 for line in open("/proc/net/tcp").read().splitlines()[1:]:
     _, local, _, state, queues, *_ = line.split()
     if local.endswith(":1F40"):
-        open_ += state == "01"
-        waiting += int(queues.partition(":")[2], 16) if state == "0A" else 0
-print(open_ - waiting)
+        accepted += state == "01"
+        accepted -= int(queues.partition(":")[2], 16) if state == "0A" else 0
+print(accepted)
 """
 
 

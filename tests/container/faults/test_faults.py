@@ -159,7 +159,7 @@ def test_the_process_hangs(faulty: Faulty, figure: Figure):
     faulty.signal(hung, "SIGSTOP")
     began = time.monotonic()
     try:
-        wait_until("it is unhealthy", lambda: faulty.health == "unhealthy", lambda: faulty.state)
+        wait_until("it is unhealthy", lambda: faulty.health == "unhealthy", lambda: faulty.state, 60)
         took = time.monotonic() - began
         reason = faulty.state["Health"]["Log"][-1]["Output"]
     finally:
