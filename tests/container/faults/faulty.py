@@ -165,7 +165,7 @@ class Faulty:
         name = {"flask": "redis does not answer", "django": "the database does not answer"}.get(
             # The traceback, which is in the line, shows the call.
             self.framework,
-            '"dependency", 6379',
+            "await ping_redis()",
         )
         lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
         problems = [line for line in lines if line["level"] in ("WARNING", "ERROR")]
