@@ -262,7 +262,7 @@ def write_override(service: Service, folder: Path, **environment: str) -> Path:
         f"      - {changed}:{app}/{module}.py:ro\n"
         f"      - {SOURCES}/faults.py:{app}/faults.py:ro\n"
         f"      - {SOURCES}/{framework}.py:{app}/faulty.py:ro\n"
-        f"    healthcheck: {{interval: 1s, retries: 2}}\n"
+        f"    healthcheck: {{interval: 1s, timeout: 10s, retries: 2}}\n"
         f"    depends_on: {{dependency: {{condition: service_healthy}}}}\n"
         f"  dependency:" + (POSTGRES if framework == "django" else REDIS) + "    networks: [backend]\n"
     )
