@@ -25,6 +25,11 @@ CASES = 200
 fuzz: .venv/.installed ## Update random projects and check them (CASES=1000; SEED=7 CASE=17 repeats one)
 	@PYTHONPATH=. $(bin)/python tests/update/fuzz.py --cases $(CASES) $(if $(SEED),--seed $(SEED)) $(if $(CASE),--case $(CASE))
 
+# `make test` runs the quick faults on one service of each framework.
+.PHONY: faults
+faults: .venv/.installed ## Run all faults on every starter and base, and print a table (ARGS="-k flask" for some)
+	FAULTS=all $(bin)/pytest tests/container/faults $(ARGS)
+
 # Not a part of `make test`: the packages take 3 GB, and the check takes minutes.
 .PHONY: prune-check
 prune-check: .venv/.installed ## Use 200 packages before and after venv-prune (ARGS="numba mypy" for some)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def engine(isolated: Path) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the scores by the checklist, and how much the update tests covered: releases, answers, and edits."""
+    """Print the scores by the checklist, how much the update tests covered, and the fault table."""
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
     scores = dict(value for report in reports for key, value in report.user_properties if key == "score")
     if scores:
@@ -53,3 +54,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"updated {len(edits)} projects (a release and a set of answers each) with {sum(edits)} edits in all"
         )
+    if os.environ.get("FAULTS") == "all":
+        reports = [report for name in ("passed", "failed", "error") for report in terminalreporter.getreports(name)]
+        print_faults(terminalreporter, reports)
+
+
+def print_faults(terminalreporter: pytest.TerminalReporter, reports: Sequence[pytest.TestReport]) -> None:
+    """Print a Markdown table of what the tests of the faults measured: a row each, and a column for each service."""
+    cells: dict[str, dict[str, str]] = {}
+    columns: dict[str, None] = {}
+    for report in reports:
+        for key, value in report.user_properties:
+            if key == "fault":
+                row, column, figure = value
+                columns[column] = None
+                # The last value counts: the first one is empty, for a test that does not come to its figure.
+                cells.setdefault(row, {})[column] = "**failed**" if report.failed else figure
+    if not cells:
+        return
+    terminalreporter.write_sep("=", "faults")
+    for line in (["fault", *columns], ["---"] * (len(columns) + 1)):
+        terminalreporter.write_line(f"| {' | '.join(line)} |")
+    for row, figures in cells.items():
+        terminalreporter.write_line(f"| {' | '.join([row, *(figures.get(column, '') for column in columns)])} |")

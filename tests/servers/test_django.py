@@ -71,6 +71,7 @@ class TestDjango(ServerTests):
         ("DATABASE_URL", "postgresql://user:open-sesame@host:port/name"),
         ("DATABASE_URL", "redshift://user:open-sesame@host/name"),
         ("DATABASE_URL", "mysql://user:open-sesame@host/name"),
+        ("DATABASE_URL", "oracle://user:open-sesame@host/name"),
         ("DATABASE_PASSWORD_FILE", "/"),
         ("SECRET_KEY_FILE", "/"),
     )

@@ -84,8 +84,8 @@ class TestFlask(ServerTests):
         edited = service.copy(tmp_path / "edited")
         with (edited.source / "test_app.py").open("a") as app:
             app.write("from PACKAGE.app import dependencies\n".replace("PACKAGE", service.package))
-            app.write("dependencies += [lambda: None, lambda: time.sleep(5)]\n")
+            app.write("dependencies.update(cache=lambda: None, queue=lambda: time.sleep(5))\n")
         with edited.running() as process:
             assert [process.get("/readyz") for _ in range(3)] == [503, 503, 503]
             assert process.get("/healthz") == 200
-            assert "Not ready" in process.all_output
+            assert "Not ready: queue does not answer." in process.all_output
