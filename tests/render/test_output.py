@@ -134,7 +134,7 @@ def test_only_what_takes_requests_is_on_the_frontend(outputs: Path, name: str):
             assert settings["networks"] == ["frontend"]
             continue
         process = next((one for one in answers.get("processes", ()) if service == f"{own}-{one['name']}"), {})
-        takes_requests = bool(answers["port"] if service == own else process.get("port"))
+        takes_requests = bool(answers.get("port") if service == own else process.get("port"))
         assert settings["networks"] == (["frontend", "backend"] if takes_requests else ["backend"]), service
     assert used == compose["networks"].keys()
     assert compose["networks"]["backend"] == {"internal": True}
