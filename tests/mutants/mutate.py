@@ -57,8 +57,8 @@ def check_text(mutant: Mutant, root: Path = ROOT) -> str:
     return "" if times == mutant.times else f"its text is in {mutant.file} {times} times, not {mutant.times}"
 
 
-def run_killer(killer: Killer, mutant: Mutant | None = None) -> Outcome:
-    """Run a test in a copy of the repository, with the defect of `mutant` if there is one."""
+def run_tests(tests: Sequence[str], answers: str, mutant: Mutant | None = None) -> Outcome:
+    """Run tests in a copy of the repository, with the defect of `mutant` if there is one."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutant-", ignore_cleanup_errors=True) as folder:
         root, report = Path(folder, "repository"), Path(folder, "report.xml")
@@ -67,10 +67,10 @@ def run_killer(killer: Killer, mutant: Mutant | None = None) -> Outcome:
             file = root / mutant.file
             file.write_text(file.read_text().replace(mutant.find, mutant.replace))
         command = [root / ".venv/bin/python", "-m", "pytest", "--exitfirst", "--quiet", "-p", "no:cacheprovider"]
-        command += [f"--junitxml={report}", f"--basetemp={folder}/tests", *killer.test.split()]
+        command += [f"--junitxml={report}", f"--basetemp={folder}/tests", *tests]
         # ANSWERS limits the generated projects to those that the test needs.
         variables = {"REQUIRE_ENGINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        variables |= {"ANSWERS": killer.answers} if killer.answers else {}
+        variables |= {"ANSWERS": answers} if answers else {}
         ran = subprocess.run(
             command, cwd=root, env=os.environ | variables, capture_output=True, text=True, stdin=subprocess.DEVNULL
         )
@@ -86,7 +86,7 @@ def judge(ran: subprocess.CompletedProcess[str], report: Path) -> tuple[str, str
     suite = xml.etree.ElementTree.parse(report).getroot().find("testsuite")
     assert suite is not None
     counts = {name: int(suite.get(name, 0)) for name in ("tests", "errors", "failures", "skipped")}
-    if ran.returncode == 0 and counts["tests"] > counts["skipped"]:
+    if ran.returncode == 0 and counts["tests"] and not counts["skipped"]:
         return "passed", ""
     if ran.returncode == 1 and counts["failures"] and not counts["errors"]:
         failure = suite.find(".//failure")
@@ -95,33 +95,45 @@ def judge(ran: subprocess.CompletedProcess[str], report: Path) -> tuple[str, str
     return "broken", f"not a failure of the test itself: {counts}\n{said[-2000:]}"
 
 
-def run_all(mutants: Sequence[Mutant]) -> dict[str, Outcome]:
-    """Run the mutants whose test passes without a defect: two at a time, but one at a time on the engine."""
+def check_killers(killers: Sequence[Killer]) -> dict[Killer, Outcome]:
+    """Run each killer without a defect; those that generate the same projects run together."""
+    sound: dict[Killer, Outcome] = {}
+    for answers in dict.fromkeys(killer.answers for killer in killers):
+        group = [killer for killer in killers if killer.answers == answers]
+        outcome = run_tests([killer.test for killer in group], answers)
+        if outcome.status == "passed":
+            sound |= dict.fromkeys(group, outcome)
+        else:  # which one is it?
+            sound |= {killer: run_tests([killer.test], answers) for killer in group}
+        for killer in group:
+            show(killer.test, sound[killer])
+    return sound
+
+
+def show(what: str, outcome: Outcome) -> None:
+    print(f"{what}: {outcome.status} after {outcome.seconds:.0f} s {outcome.reason}", file=sys.stderr, flush=True)
+
+
+def run_all(mutants: Sequence[Mutant], jobs: int) -> dict[str, Outcome]:
+    """Run the mutants whose test passes without a defect: some at a time, but one at a time on the engine."""
     outcomes: dict[str, Outcome] = {}
     sound: dict[Killer, Outcome] = {}
 
-    def show(what: str, outcome: Outcome) -> None:
-        print(f"{what}: {outcome.status} after {outcome.seconds:.0f} s {outcome.reason}", file=sys.stderr, flush=True)
-
-    def check_killer(killer: Killer) -> None:
-        sound[killer] = run_killer(killer)
-        show(killer.test, sound[killer])
-
     def check_mutant(mutant: Mutant) -> None:
-        problem = check_text(mutant)
+        problem, without = check_text(mutant), sound[mutant.killer]
         if problem:
             outcome = Outcome("broken", problem, 0)
-        elif sound[mutant.killer].status != "passed":
-            outcome = Outcome("broken", f"its test fails without it: {sound[mutant.killer].reason}", 0)
+        elif without.status != "passed":
+            outcome = Outcome("broken", f"its test does not pass without it: {without.reason}", 0)
         else:
-            outcome = run_killer(mutant.killer, mutant)
+            outcome = run_tests([mutant.killer.test], mutant.killer.answers, mutant)
         outcomes[mutant.name] = outcome
         show(mutant.name, outcome)
 
-    for needs_engine, workers in ((False, 2), (True, 1)):
+    for needs_engine, workers in ((False, jobs), (True, 1)):
         chosen = [mutant for mutant in mutants if mutant.killer.needs_engine == needs_engine]
+        sound |= check_killers(list(dict.fromkeys(mutant.killer for mutant in chosen)))
         with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(check_killer, dict.fromkeys(mutant.killer for mutant in chosen)))
             list(pool.map(check_mutant, chosen))
     return outcomes
 
@@ -130,15 +142,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-k", default="", metavar="NAME", help="only those whose name, file or test contains NAME")
+    parser.add_argument("--no-engine", action="store_true", help="only those whose test needs no Docker Engine")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at a time, where no engine is needed")
     parser.add_argument("--list", action="store_true", help="list the mutants, and run nothing")
     options = parser.parse_args(arguments)
     mutants = [mutant for mutant in MUTANTS if any(options.k in text for text in mutant.texts)]
+    mutants = [mutant for mutant in mutants if not (options.no_engine and mutant.killer.needs_engine)]
     if options.list:
         print(*(f"{mutant.name}: {mutant.killer.test}" for mutant in mutants), sep="\n")
         return 0
 
     began = time.monotonic()
-    outcomes = run_all(mutants)
+    outcomes = run_all(mutants, options.jobs)
     print("| mutant | file | killed by | seconds |\n|---|---|---|---|")
     for mutant in mutants:
         outcome = outcomes[mutant.name]

@@ -110,7 +110,10 @@ def test_the_builder_does_not_depend_on_the_source(outputs: Path):
             if entry.stage == "builder" and entry.name in ("COPY", "RUN"):
                 assert "type=bind,target" not in entry.value, (name, entry)
                 for app in apps:
-                    assert not re.search(rf"(COPY |source=|^){re.escape(app.strip('/'))}/? ", entry.value), (name, entry)
+                    assert not re.search(rf"(COPY |source=|^){re.escape(app.strip('/'))}/? ", entry.value), (
+                        name,
+                        entry,
+                    )
 
 
 def test_the_runtime_starts_from_the_base_and_gets_what_was_built_from_named_folders(outputs: Path):
