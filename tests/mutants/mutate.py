@@ -95,19 +95,22 @@ def judge(ran: subprocess.CompletedProcess[str], report: Path) -> tuple[str, str
     return "broken", f"not a failure of the test itself: {counts}\n{said[-2000:]}"
 
 
-def check_killers(killers: Sequence[Killer]) -> dict[Killer, Outcome]:
+def check_killers(killers: Sequence[Killer], pool: ThreadPoolExecutor) -> dict[Killer, Outcome]:
     """Run each killer without a defect; those that generate the same projects run together."""
-    sound: dict[Killer, Outcome] = {}
-    for answers in dict.fromkeys(killer.answers for killer in killers):
+
+    def check(answers: str) -> dict[Killer, Outcome]:
         group = [killer for killer in killers if killer.answers == answers]
-        outcome = run_tests([killer.test for killer in group], answers)
-        if outcome.status == "passed":
-            sound |= dict.fromkeys(group, outcome)
+        together = run_tests([killer.test for killer in group], answers)
+        if together.status == "passed":
+            outcomes = dict.fromkeys(group, together)
         else:  # which one is it?
-            sound |= {killer: run_tests([killer.test], answers) for killer in group}
-        for killer in group:
-            show(killer.test, sound[killer])
-    return sound
+            outcomes = {killer: run_tests([killer.test], answers) for killer in group}
+        for killer, outcome in outcomes.items():
+            show(killer.test, outcome)
+        return outcomes
+
+    found = pool.map(check, dict.fromkeys(killer.answers for killer in killers))
+    return {killer: outcome for outcomes in found for killer, outcome in outcomes.items()}
 
 
 def show(what: str, outcome: Outcome) -> None:
@@ -132,8 +135,8 @@ def run_all(mutants: Sequence[Mutant], jobs: int) -> dict[str, Outcome]:
 
     for needs_engine, workers in ((False, jobs), (True, 1)):
         chosen = [mutant for mutant in mutants if mutant.killer.needs_engine == needs_engine]
-        sound |= check_killers(list(dict.fromkeys(mutant.killer for mutant in chosen)))
         with ThreadPoolExecutor(workers) as pool:
+            sound |= check_killers(list(dict.fromkeys(mutant.killer for mutant in chosen)), pool)
             list(pool.map(check_mutant, chosen))
     return outcomes
 

@@ -4,6 +4,7 @@ The tests of containers read the same from the kernel, for a few services. These
 proxy and the base images of all answers as well.
 """
 
+import functools
 import itertools
 import json
 import re
@@ -15,13 +16,14 @@ import pytest
 import yaml
 from dockerfile_parse import DockerfileParser
 
+from testing import template
 from testing.answers import EXISTING, LAYOUTS, SERVICES
 from testing.process import run
-from testing.template import read_answers
 
 pytestmark = pytest.mark.xdist_group("render")
 
 HEALTH_CHECK = ["python", "-I", "-S", "/usr/local/bin/healthcheck.py"]
+read_answers = functools.cache(template.read_answers)
 LABELS = {"title", "description", "version", "revision", "created", "source", "licenses", "base.name"}
 
 
@@ -34,6 +36,7 @@ class Instruction(NamedTuple):
     value: str
 
 
+@functools.cache
 def instructions(project: Path) -> list[Instruction]:
     parsed, stage, base = [], "", ""
     for entry in DockerfileParser(str(project / "Dockerfile")).structure:
@@ -50,6 +53,7 @@ def environment(project: Path) -> dict[str, str]:
     return dict(re.findall(r"(\w+)=(\S*)", " ".join(values)))
 
 
+@functools.cache
 def compose(project: Path) -> dict[str, Any]:
     return yaml.safe_load((project / "docker-compose.prod.yml").read_text())
 
