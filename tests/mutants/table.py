@@ -115,6 +115,8 @@ RULES = Killer(
     "tests/render/test_output.py::test_a_dockerfile_keeps_the_rules_that_no_linter_checks",
     "defaults upstream-slim flask worker",
 )
+SETUID = container("image", "no_file_sets_its_user_or_group[least_usual]")
+INSTALLER = container("image", "no_installer_is_usable[default-pip]")
 HADOLINT = linter("hadolint")
 CONFINED = layout("every_service_of_production_is_confined_and_limited", "defaults existing-proxy")
 RUNTIME = layout("the_runtime_starts_from_the_base_and_gets_what_was_built_from_named_folders")
@@ -314,21 +316,21 @@ MUTANTS = (
         VENV,
         "&& python -m venv --without-pip /opt/venv",
         "&& python -m venv /opt/venv",
-        container("image", "no_installer_is_usable[default-pip]"),
+        layout("only_root_writes_in_the_virtual_environment"),
     ),
     Mutant(
         "uv's lock file stays",
         REQUIREMENTS,
         "{{ ' && rm -f /opt/venv/.lock' if installer == 'uv' }}{{",
         "{{",
-        container("image", "only_tmp_is_writable_for_everybody[default]"),
+        layout("only_root_writes_in_the_virtual_environment"),
     ),
     Mutant(
         "setuid programs stay",
         SLIM,
         "find / -xdev -type f -perm /6000 -delete && ",
         "",
-        container("image", "no_file_sets_its_user_or_group[least_usual]"),
+        SETUID,
     ),
     Mutant(
         "bytecode of the library depends on times",
@@ -364,7 +366,7 @@ MUTANTS = (
         LABELS,
         'org.opencontainers.image.version="$VERSION" ',
         "",
-        HADOLINT,
+        layout("the_labels_are_complete"),
     ),
     Mutant(
         "the base image runs as root",
@@ -476,7 +478,7 @@ MUTANTS = (
         f"{BUILD}/stage-python",
         "    site-packages/* test",
         "    test",
-        container("image", "no_installer_is_usable[default-pip]"),
+        INSTALLER,
     ),
     # Production
     Mutant("compose: root", COMPOSE, '    user: "10001:10001"\n', '    user: "0:0"\n', COMPOSE_LINT),
@@ -488,7 +490,7 @@ MUTANTS = (
         COMPOSE,
         '    security_opt: ["no-new-privileges:true"]\n',
         "",
-        COMPOSE_LINT,
+        COMPOSE_HARDEN,
     ),
     Mutant(
         "compose: no seccomp",
@@ -505,18 +507,18 @@ MUTANTS = (
         COMPOSE_LINT,
     ),
     Mutant(
-        "compose: the network of the host",
+        "compose: the processes of the host",
         COMPOSE,
-        "    networks: [frontend, backend]\n",
-        "    network_mode: host\n",
+        "    read_only: true\n",
+        "    read_only: true\n    pid: host\n",
         COMPOSE_LINT,
     ),
     Mutant("compose: /tmp can be executed", COMPOSE, ",noexec,nosuid,nodev", ",nosuid,nodev", CONFINED),
     Mutant("compose: /tmp has no size", COMPOSE, "/tmp:size=16m,mode=1777", "/tmp:mode=1777", CONFINED),
-    Mutant("compose: no memory limit", COMPOSE, "    mem_limit: {{ memory_limit }}\n", "", COMPOSE_HARDEN),
+    Mutant("compose: no memory limit", COMPOSE, "    mem_limit: {{ memory_limit }}\n", "", COMPOSE_AUDITOR),
     Mutant("compose: as much swap again", COMPOSE, "    memswap_limit: {{ memory_limit }}\n", "", CONFINED),
-    Mutant("compose: no CPU limit", COMPOSE, "    cpus: {{ cpu_limit }}\n", "", COMPOSE_HARDEN),
-    Mutant("compose: no limit of processes", COMPOSE, "    pids_limit: {{ pids_limit }}\n", "", COMPOSE_LINT),
+    Mutant("compose: no CPU limit", COMPOSE, "    cpus: {{ cpu_limit }}\n", "", CONFINED),
+    Mutant("compose: no limit of processes", COMPOSE, "    pids_limit: {{ pids_limit }}\n", "", CONFINED),
     Mutant("compose: core dumps", COMPOSE, "      core: 0\n", "", CONFINED),
     Mutant("compose: orphans stay", COMPOSE, "    init: true\n", "", layout("an_orphan_is_reaped")),
     Mutant("compose: started again after a stop", COMPOSE, "restart: unless-stopped", "restart: always", STARTED_AGAIN),
@@ -528,7 +530,21 @@ MUTANTS = (
         "",
         layout("every_service_of_production_is_started_again_and_its_logs_are_bounded", "django"),
     ),
-    Mutant("compose: logs grow", COMPOSE, "        max-size: 10m\n", "", COMPOSE_AUDITOR),
+    Mutant(
+        "compose: the logs are the engine's default",
+        COMPOSE,
+        '    logging:\n      driver: json-file\n      options:\n        max-size: 10m\n        max-file: "3"\n',
+        "",
+        COMPOSE_AUDITOR,
+    ),
+    Mutant(
+        "compose: no health check",
+        COMPOSE,
+        "      interval: 15s\n      timeout: 3s\n",
+        "      disable: true\n      interval: 15s\n      timeout: 3s\n",
+        COMPOSE_AUDITOR,
+    ),
+    Mutant("compose: logs grow", COMPOSE, "        max-size: 10m\n", "", STARTED_AGAIN),
     Mutant("compose: the port is open to all", COMPOSE, "_ADDRESS:-127.0.0.1}", "_ADDRESS:-0.0.0.0}", ONE_PORT),
     Mutant(
         "compose: the backend leads outside",
@@ -626,9 +642,10 @@ MUTANTS = (
     Mutant(
         "development: a root that can be written",
         DEVELOPMENT_COMPOSE,
-        "    read_only: true\n    cap",
-        "    cap",
+        "    read_only: true\n",
+        "",
         COMPOSE_LINT,
+        times=2,
     ),
     Mutant(
         "development: the port is open to all",
