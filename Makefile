@@ -32,7 +32,7 @@ prune-check: .venv/.installed ## Use 200 packages before and after venv-prune (A
 
 # Not a part of `make test`: it takes about an hour.
 .PHONY: mutants
-mutants: .venv/.installed tools ## Plant defects in the templates; a test must find each (ARGS="-k swarm" for some)
+mutants: .venv/.installed ## Plant defects in the templates; a test must find each (ARGS="-k swarm" for some)
 	@$(bin)/python tests/mutants/mutate.py $(ARGS)
 
 .PHONY: tools

@@ -195,24 +195,23 @@ def test_the_labels_are_complete(outputs: Path):
 
 def test_every_service_of_production_is_confined_and_limited(outputs: Path):
     for name, service in each_service(outputs):
-        assert service["user"] in ("10001:10001", "99:99"), name
-        assert service["read_only"] is True and service["cap_drop"] == ["ALL"], name
-        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service.get("user") in ("10001:10001", "99:99"), name
+        assert service.get("read_only") is True and service.get("cap_drop") == ["ALL"], name
+        assert service.get("security_opt") == ["no-new-privileges:true"], name
         assert not {"privileged", "cap_add", "devices", "network_mode", "pid", "ipc", "userns_mode"} & service.keys()
         for mount in service.get("tmpfs", []):
             assert {"noexec", "nosuid", "nodev"} <= set(mount.split(",")) and ":size=" in mount, name
-        assert float(service["cpus"]) > 0 and service["pids_limit"] >= 32, name
+        assert float(service.get("cpus", 0)) > 0 and service.get("pids_limit", 0) >= 32, name
         # Without this, as much swap is allowed again.
-        assert service["memswap_limit"] == service["mem_limit"], name
-        assert service["ulimits"].keys() == {"core", "nofile", "nproc"} and service["ulimits"]["core"] == 0, name
-        assert service["ulimits"]["nproc"] > service["pids_limit"], name
+        assert service.get("memswap_limit") == service["mem_limit"], name
+        assert service["ulimits"].get("core") == 0 and service["ulimits"].get("nofile") == 16384, name
+        assert service["ulimits"].get("nproc", 0) > service["pids_limit"], name
 
 
 def test_every_service_of_production_is_started_again_and_its_logs_are_bounded(outputs: Path):
     for name, service in each_service(outputs):
-        once = service["restart"] == "no"
-        assert once == name.endswith(("-migrate", "-release")), name
-        assert once or service["restart"] == "unless-stopped", name
+        once = name.endswith(("-migrate", "-release"))
+        assert service.get("restart") == ("no" if once else "unless-stopped"), name
         assert service["logging"]["driver"] == "json-file", name
         assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}, name
 
@@ -294,7 +293,7 @@ def test_behind_the_proxy_there_are_two_replicas_and_the_proxy_outlives_a_drain(
     for name in LAYOUTS:
         services = compose(outputs / name)["services"]
         for proxy in [key for key, service in services.items() if is_proxy(service)]:
-            assert services[proxy.removesuffix("-proxy")]["scale"] == 2, name
+            assert services[proxy.removesuffix("-proxy")].get("scale") == 2, name
             stop = re.findall(r"hard-stop-after (\d+)s", (outputs / name / "docker" / "haproxy.cfg").read_text())
             assert seconds(services[proxy]["stop_grace_period"]) > int(*stop) >= 30, name
 
