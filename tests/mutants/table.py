@@ -900,7 +900,13 @@ MUTANTS = (
         "backoffLimit: 0",
         manifests("a_drain_of_a_node_leaves_a_replica_and_replicas_are_spread", "kubernetes-django"),
     ),
-    Mutant("kubernetes: the tag latest", PRODUCTION, "newTag: 0.0.0-dev", "newTag: latest", TRIVY),
+    Mutant(
+        "kubernetes: the tag latest",
+        PRODUCTION,
+        "newTag: 0.0.0-dev",
+        "newTag: latest",
+        manifests("a_digest_replaces_the_tag"),
+    ),
     Mutant(
         "kubernetes: secrets in the environment",
         POD,
