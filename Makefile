@@ -35,6 +35,11 @@ faults: .venv/.installed ## Run all faults on every starter and base, and print 
 prune-check: .venv/.installed ## Use 200 packages before and after venv-prune (ARGS="numba mypy" for some)
 	@$(bin)/python tests/packages/check.py $(ARGS)
 
+# Not a part of `make test`: it takes about an hour.
+.PHONY: mutants
+mutants: .venv/.installed ## Plant defects in the templates; a test must find each (ARGS="-k swarm" for some)
+	@$(bin)/python tests/mutants/mutate.py $(ARGS)
+
 .PHONY: tools
 tools: .venv-checkov/.installed .renovate/.installed ## Install checkov and Renovate, which some tests need
 

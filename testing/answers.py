@@ -4,6 +4,7 @@ The names in the table are used throughout: tests/render checks the output of ev
 tests/update updates those of UPDATED, and tests/container builds those of BUILT.
 """
 
+import os
 from typing import Any
 
 # The longest name that the template accepts.
@@ -312,3 +313,10 @@ for starter in STARTERS:
         BUILT[f"{starter}-{flavor}"] = {"framework": starter, "base": "shared", "flavor": flavor}
 # The other starters are on the distroless flavor, which is the default.
 BUILT["flask"] = {"framework": "flask", "flavor": "slim"}
+
+# tests/mutants runs a test on few entries, which takes seconds: ANSWERS names them.
+if chosen := os.environ.get("ANSWERS"):
+    SWARM = [name for name in SWARM if name in chosen.split()]
+    for table in (SERVICES, KUBERNETES, EXISTING, BASE_IMAGES, LAYOUTS, MATRIX):
+        for name in table.keys() - set(chosen.split()):
+            del table[name]

@@ -14,7 +14,7 @@ import yaml
 
 from testing.answers import KUBERNETES, SERVICES
 from testing.process import TOOLS, run
-from testing.template import generate
+from testing.template import generate, read_answers
 
 pytestmark = pytest.mark.xdist_group("render")
 
@@ -125,6 +125,81 @@ def test_the_pods_are_restricted(outputs: Path, name: str):
         }
         for volume in spec["volumes"]:
             assert volume.keys() - {"name"} in ({"emptyDir"}, {"secret"}, {"persistentVolumeClaim"})
+
+
+@each_project
+def test_nobody_gets_a_token_and_orphans_are_reaped(outputs: Path, name: str):
+    manifests = render(folder(outputs / name) / "overlays" / "production")
+    accounts = [entry for entry in manifests if entry["kind"] == "ServiceAccount"]
+    assert [entry["automountServiceAccountToken"] for entry in accounts] == [False]
+    for workload in workloads(manifests).values():
+        assert pod(workload)["shareProcessNamespace"] is True
+        for mount in container(workload)["volumeMounts"]:
+            assert mount.get("readOnly", False) == (mount["mountPath"] == "/run/secrets")
+        claims = [volume for volume in pod(workload)["volumes"] if "persistentVolumeClaim" in volume]
+        assert pod(workload)["securityContext"].get("fsGroup") == (10001 if claims else None)
+
+
+@each_project
+def test_liveness_does_not_ask_for_readiness(outputs: Path, name: str):
+    """A pod whose database is down gets no requests, but is not restarted."""
+    answers = read_answers(outputs / name)
+    for workload in workloads(render(folder(outputs / name) / "overlays" / "production")).values():
+        main = container(workload)
+        for probe in ("startupProbe", "livenessProbe"):
+            assert main.get(probe, {}).get("httpGet", {}).get("path") != "/readyz"
+        if "readinessProbe" in main and "framework" in answers:
+            assert main["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
+@each_project
+def test_a_drain_of_a_node_leaves_a_replica_and_replicas_are_spread(outputs: Path, name: str):
+    manifests = render(folder(outputs / name) / "overlays" / "production")
+    by_kind = {entry["kind"]: entry["spec"] for entry in manifests if "spec" in entry}
+    if "HorizontalPodAutoscaler" in by_kind:
+        scaler, budget = by_kind["HorizontalPodAutoscaler"], by_kind["PodDisruptionBudget"]
+        assert 2 <= scaler["minReplicas"] < scaler["maxReplicas"]
+        assert budget["maxUnavailable"] < scaler["minReplicas"]
+        assert 0 < scaler["metrics"][0]["resource"]["target"]["averageUtilization"] < 100
+    processes = {entry["name"]: entry for entry in read_answers(outputs / name).get("processes", [])}
+    for key, workload in workloads(manifests).items():
+        if workload["kind"] == "Job":
+            assert 1 <= workload["spec"]["backoffLimit"] <= 6 and pod(workload)["restartPolicy"] == "Never"
+            continue
+        process = next((entry for own, entry in processes.items() if key.endswith(f"-{own}")), {"replicas": 2})
+        is_single = process.get("replicas", 1) == 1 and "port" not in process
+        assert (workload["spec"]["strategy"].get("type") == "Recreate") == is_single, key
+        if process.get("replicas", 1) > 1:
+            spread = [entry["topologyKey"] for entry in pod(workload)["topologySpreadConstraints"]]
+            assert spread == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+
+
+@each_project
+def test_the_network_policies_allow_only_what_is_named(outputs: Path, name: str):
+    manifests = render(folder(outputs / name) / "overlays" / "production")
+    policies = [entry["spec"] for entry in manifests if entry["kind"] == "NetworkPolicy"]
+    answers = read_answers(outputs / name)
+    dns = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}
+    allowed = [
+        {"to": [dns], "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]},
+        {"to": [{"podSelector": {}}]},
+    ]
+    if answers.get("framework") == "django":
+        allowed.append({"ports": [{"protocol": "TCP", "port": 5432}]})
+    assert [policy["egress"] for policy in policies if "egress" in policy] == [allowed]
+    # The service alone takes requests, and on its own port.
+    (ingress,) = [policy["ingress"] for policy in policies if "ingress" in policy] or [None]
+    assert ingress == ([{"ports": [{"protocol": "TCP", "port": "http"}]}] if answers.get("port") else None)
+
+
+@each_project
+def test_secrets_come_as_files_alone(outputs: Path, name: str):
+    for workload in workloads(render(folder(outputs / name) / "overlays" / "production")).values():
+        main = container(workload)
+        references = [next(iter(source)) for source in main["envFrom"]]
+        # An existing service may read its secrets from the environment.
+        assert references == ["configMapRef"] + ["secretRef"] * ("framework" not in read_answers(outputs / name))
+        assert not [entry for entry in main.get("env", []) if "valueFrom" in entry]
 
 
 @each_project

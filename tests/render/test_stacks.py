@@ -62,6 +62,8 @@ def test_the_ports_are_equal(pairs: list[tuple[dict[str, Any], dict[str, Any]]])
     for task, service in pairs:
         inside = [(port["published"], port["target"]) for port in service.get("ports", [])]
         assert [(port["published"], port["target"]) for port in task.get("ports", [])] == inside
+        # In the mode `host`, a new task could not start beside the old one of its node.
+        assert all(port["mode"] == "ingress" for port in task.get("ports", []))
 
 
 def test_the_secrets_are_equal_and_only_the_user_reads_them(
@@ -88,6 +90,8 @@ def test_an_update_that_fails_is_rolled_back(pairs: list[tuple[dict[str, Any], d
             assert deploy["restart_policy"]["condition"] == "none"
             assert service["restart"] == "no"
             continue
+        # After so many attempts, Swarm would never start the task again.
+        assert "max_attempts" not in deploy["restart_policy"] and "condition" not in deploy["restart_policy"]
         health = task["healthcheck"]
         update = deploy["update_config"]
         assert (update["parallelism"], update["failure_action"]) == (1, "rollback")
@@ -97,3 +101,10 @@ def test_an_update_that_fails_is_rolled_back(pairs: list[tuple[dict[str, Any], d
         order = "start-first" if takes_requests else "stop-first"
         assert update["order"] == deploy["rollback_config"]["order"] == order
         assert deploy["replicas"] == (2 if task.get("ports") else service.get("scale", 1))
+
+
+def test_a_task_with_a_volume_stays_on_the_node_of_the_volume(pairs: list[tuple[dict[str, Any], dict[str, Any]]]):
+    for task, _ in pairs:
+        named = [volume for volume in task["volumes"] if isinstance(volume, str)]
+        constraints = task["deploy"].get("placement", {}).get("constraints", [])
+        assert bool(named) == any(constraint.startswith("node.labels.") for constraint in constraints)

@@ -90,6 +90,21 @@ def test_the_timeout_is_for_the_whole_probe(serve: Serve):
     assert 2.4 < time.monotonic() - start < 4
 
 
+def test_a_service_that_accepts_no_connection_is_named():
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        port = server.getsockname()[1]
+        # Fill the queue of connections that nobody accepts; the kernel ignores further ones.
+        waiting = [socket.socket() for _ in range(4)]
+        for connection in waiting:
+            connection.setblocking(False)
+            connection.connect_ex(("127.0.0.1", port))
+        start = time.monotonic()
+        assert probe(PORT=str(port)) == (1, f"GET / on port {port}: timed out\n")
+        assert 2.4 < time.monotonic() - start < 4
+        for connection in waiting:
+            connection.close()
+
+
 def test_a_refused_connection_is_named():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

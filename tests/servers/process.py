@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -67,6 +68,19 @@ class Service:
         lock = ROOT / "locks" / f"{framework}.txt"
         install = (uv, "pip", "install", "--quiet", "--compile-bytecode", "--require-hashes", "--python", self.python)
         run(*install, "-r", lock, env=environment)
+
+    @property
+    def image(self) -> dict[str, str]:
+        """The variables that the image sets, with the paths of this checkout."""
+        text = (self.folder / "Dockerfile").read_text().replace("\\\n", "")
+        runtime = text.partition(" AS service\n")[2]
+        variables = dict(re.findall(r"(\w+)=(\S+)", " ".join(re.findall("^ENV (.*)", runtime, re.MULTILINE))))
+        docker = str(self.folder / "docker")
+        return {
+            name: value.replace("/opt/server", docker)
+            for name, value in variables.items()
+            if name.startswith(("HEALTH_", "HEARTBEAT_", "UVICORN_"))
+        }
 
     def copy(self, folder: Path) -> "Service":
         """Return a copy whose files a test may edit."""

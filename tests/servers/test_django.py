@@ -137,6 +137,12 @@ class TestDjango(ServerTests):
             forwarded = {"Host": "www.example.com", "X-Forwarded-Proto": "https"}
             assert process.get("/", **forwarded) == 200
 
+    def test_only_a_trusted_proxy_says_that_a_request_came_through_https(self, service: Service) -> None:
+        for trusted, status in (("127.0.0.1", 200), ("192.0.2.1", 301)):
+            variables = {"HTTPS_ONLY": "true", "ALLOWED_HOSTS": "www.example.com", "FORWARDED_ALLOW_IPS": trusted}
+            with service.running(**variables) as process:
+                assert process.get("/", **{"Host": "www.example.com", "X-Forwarded-Proto": "https"}) == status
+
     def test_with_debug_no_line_is_plain_text_or_logged_twice(self, service: Service) -> None:
         with service.running(DEBUG="true") as process:
             assert process.get("/nothing-here?token=open-sesame") == 404

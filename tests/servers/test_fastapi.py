@@ -46,18 +46,13 @@ def serve(start):
     """Return a function that starts a service with the variables that the image sets."""
 
     def serve(service: Service, *options: str, wait: bool = True, **variables: str) -> Process:
-        image = {
+        own = {
             "PORT": str(free_port()),
-            "HEALTH_PATH": "/healthz",
             "SERVICE_VERSION": "1.2.3",
             "UVICORN_APP": "test_app:app",
             "HOST": "127.0.0.1",
-            "UVICORN_LOG_CONFIG": str(service.folder / "docker" / "logging.json"),
-            "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "20",
-            "UVICORN_SERVER_HEADER": "false",
-            "UVICORN_WORKERS": "1",
         }
-        process = start(service, *options, **image | variables)
+        process = start(service, *options, **service.image | own | variables)
         if wait:
             process.wait_for_log("Uvicorn running on")
         return process
@@ -73,6 +68,19 @@ def test_sigterm_lets_the_open_request_finish(service: Service, serve) -> None:
     response = connection.getresponse()
     assert (response.status, response.read()) == (200, b'"done"')
     process.wait_for_log("The exit handler ran.")
+
+
+def test_an_answer_does_not_name_the_server(service: Service, serve) -> None:
+    assert serve(service).request("/healthz").getresponse().headers["Server"] is None
+
+
+def test_only_a_trusted_proxy_says_who_the_client_is(service: Service, serve) -> None:
+    for trusted, client in (("127.0.0.1", "203.0.113.7:0"), ("192.0.2.1", "127.0.0.1")):
+        process = serve(service, FORWARDED_ALLOW_IPS=trusted)
+        assert process.get("/", **{"X-Forwarded-For": "203.0.113.7"}) == 200
+        assert process.stop() == 0
+        [access] = [record for record in process.records if record.get("path") == "/"]
+        assert access["client"].startswith(client)
 
 
 def test_a_request_that_outlasts_the_grace_period_is_cut_off(service: Service, serve) -> None:

@@ -53,10 +53,9 @@ def work(start, heartbeat: Path, jobs: Path):
         image = {
             "SERVICE_VERSION": "1.2.3",
             "HEARTBEAT_FILE": str(heartbeat),
-            "HEARTBEAT_MAX_AGE": "60",
             "JOBS": str(jobs),
         }
-        return start(service, *options, **image | variables)
+        return start(service, *options, **service.image | image | variables)
 
     return work
 
