@@ -68,7 +68,8 @@ class Swarm(contextlib.AbstractContextManager["Swarm"]):
     Several can run at the same time: each has a folder, a network and names of its own.
     """
 
-    def __init__(self, nodes: int = 3) -> None:
+    def __init__(self, nodes: int = 3, options: str = "--no-new-privileges") -> None:
+        """Each of the `nodes` runs dockerd with these options."""
         self.nodes = nodes
         number = random.randint(1, 254)
         # In memory: on a disk, removing the nodes' images takes as long as all tests.
@@ -77,7 +78,7 @@ class Swarm(contextlib.AbstractContextManager["Swarm"]):
             "SWARM_HOME": str(self.home),
             "SWARM_NET": f"10.213.{number}",
             "SWARM_PREFIX": f"swarm{number}",
-            "SWARM_DOCKERD": "--no-new-privileges",
+            "SWARM_DOCKERD": options,
         }
 
     def __enter__(self) -> Self:

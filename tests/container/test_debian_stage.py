@@ -68,6 +68,11 @@ def test_a_package_that_is_not_installed_is_refused(in_container):
     )
 
 
+def test_a_virtual_name_stands_for_the_package_that_provides_it(in_container):
+    done = in_container("/build/debian-stage /packages libssl3; ls /packages/var/lib/dpkg/status.d")
+    assert "libssl3t64" in done.stdout.splitlines()
+
+
 def test_no_copied_file_has_a_setuid_bit(in_container):
     done = in_container("/build/debian-stage /tree passwd >/dev/null; find /tree -perm /6000; ls /tree/usr/bin/passwd")
     assert done.stdout == "/tree/usr/bin/passwd\n"

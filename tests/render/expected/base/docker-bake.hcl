@@ -21,6 +21,12 @@ variable "CREATED" {
   default = "1970-01-01T00:00:00Z"
 }
 
+# The time of the commit, in seconds since 1970: a release sets later times to it, so that two builds
+# of a commit give the same image.
+variable "EPOCH" {
+  default = "0"
+}
+
 # The address of the source repository, and the licence as an SPDX expression.
 variable "SOURCE" {
   default = ""
@@ -91,7 +97,7 @@ target "release" {
   name       = "release-${replace(python, ".", "-")}-${flavor}"
   inherits   = ["image-${replace(python, ".", "-")}-${flavor}"]
   platforms  = ["linux/amd64", "linux/arm64"]
-  output     = ["type=registry,compression=zstd,compression-level=19,force-compression=true,oci-mediatypes=true"]
+  output     = ["type=image,push=true,store=false,rewrite-timestamp=true,source-date-epoch=${EPOCH},compression=zstd,compression-level=19,force-compression=true,oci-mediatypes=true"]
   attest     = ["type=provenance,mode=max", "type=sbom"]
   cache-from = ["type=registry,ref=${image("cache-${python}-${flavor}")}"]
   cache-to   = ["type=registry,ref=${image("cache-${python}-${flavor}")},mode=max"]
