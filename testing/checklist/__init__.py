@@ -13,7 +13,7 @@ __all__ = ["ITEMS", "SUPPLY_CHAIN", "Item", "Subject", "applicable", "gather", "
 MODULES = (confinement, operation, building, contents, supply_chain)
 ITEMS = sorted(value for module in MODULES for value in vars(module).values() if isinstance(value, Item))
 # What no generated project has yet.
-SUPPLY_CHAIN = {56, 57, 58, 59}
+SUPPLY_CHAIN = {56, 57, 58}
 
 
 def applicable(subject: Subject) -> list[Item]:

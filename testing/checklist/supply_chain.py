@@ -1,6 +1,7 @@
-"""Items 56 to 59: what proves where an image comes from. The template does not generate it yet.
+"""Items 56 to 59: what proves where an image comes from. The template generates no pipeline yet.
 
-The checks look for the steps of a pipeline and of a release. What the steps do is to be tested when there are any.
+The checks of 56 to 58 look for the steps of a pipeline and of a release. What the steps do is to be tested when
+there are any. tests/container/test_reproducible.py compares the digests of two builds.
 """
 
 import re
@@ -32,7 +33,7 @@ def scan(s: Subject) -> Iterator[str]:
         yield "no pipeline scans the image"
 
 
-@item(59, "A rebuild gives the same digest", "planned", of_image=True)
+@item(59, "A rebuild gives the same digest", "the commit's time for files, and equal times for layers", of_image=True)
 def reproducible(s: Subject) -> Iterator[str]:
     if "rewrite-timestamp=true" not in s.files.get("docker-bake.hcl", ""):
         yield "a release keeps the time of its build in the image"

@@ -344,7 +344,7 @@ MUTANTS = (
     Mutant(
         "lists of packages stay",
         APT,
-        "    --mount=type=tmpfs,target=/var/lib/apt/lists \\\n",
+        "--mount=type=tmpfs,target=/var/lib/apt/lists ",
         "",
         layout("lists_of_packages_stay_out_of_the_image", "packages"),
     ),

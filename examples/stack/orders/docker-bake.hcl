@@ -17,6 +17,12 @@ variable "SOURCE" {
   default = ""
 }
 
+# The time of the commit, in seconds since 1970: a release sets later times to it, so that two builds
+# of a commit give the same image.
+variable "EPOCH" {
+  default = "0"
+}
+
 # For a private network: files with the CA certificates and with the index's credentials, which the
 # build gets as secrets, and the URL of the index.
 variable "SSL_CERT_FILE" {
@@ -61,7 +67,7 @@ target "image" {
 target "release" {
   inherits   = ["image"]
   platforms  = ["linux/amd64", "linux/arm64"]
-  output     = ["type=registry,compression=zstd,compression-level=19,force-compression=true,oci-mediatypes=true"]
+  output     = ["type=image,push=true,store=false,rewrite-timestamp=true,source-date-epoch=${EPOCH},compression=zstd,compression-level=19,force-compression=true,oci-mediatypes=true"]
   attest     = ["type=provenance,mode=max", "type=sbom"]
   cache-from = ["type=registry,ref=orders:cache"]
   cache-to   = ["type=registry,ref=orders:cache,mode=max"]
