@@ -17,6 +17,7 @@ from testing.docker import docker, inspect
 from testing.service import Service
 
 SCRIPTS = Path(__file__).parent
+KERNEL_FACTS = (SCRIPTS / "kernel_facts.py").read_text()
 PYTHON = "python:3.13-slim-trixie"
 LEFTOVERS = ("/var/cache", "/var/log", "/var/lib/apt")
 NAMESPACES = ("net", "pid", "ipc", "uts")
@@ -137,13 +138,12 @@ def read_kernel(container: str, has_python: bool = True) -> dict[str, Any]:
     Without Python in it, a second container reads the same: it has the same user, and shares the processes and
     the network.
     """
-    script = (SCRIPTS / "kernel_facts.py").read_text()
     if has_python:
-        output = docker("exec", container, "python", "-c", script)
+        output = docker("exec", container, "python", "-c", KERNEL_FACTS)
     else:
         shared = (f"--pid=container:{container}", f"--network=container:{container}")
         user = inspect(container)["Config"]["User"]
-        output = docker("run", "--rm", *shared, "--user", user, PYTHON, "python", "-c", script, "/proc/1/root")
+        output = docker("run", "--rm", *shared, "--user", user, PYTHON, "python", "-c", KERNEL_FACTS, "/proc/1/root")
     facts: dict[str, Any] = json.loads(output)
     return facts
 

@@ -18,6 +18,7 @@ ROOT = sys.argv[1] if len(sys.argv) > 1 else ""
 PROCESS = "/proc/1" if ROOT else "/proc/self"
 UNWRITABLE = ("/new", "/app/new", "/etc/new", "/home/new", "/opt/venv/new", "/var/tmp/new", "/run/new")
 NO_LIMIT = -1
+LOOPBACK = ("7F", "00000000000000000000000001000000")
 
 
 def lines(path: str) -> list[str]:
@@ -120,14 +121,14 @@ def overfill_tmp() -> None:
 
 
 def listening() -> list[int]:
-    """Return the ports on which a process listens."""
+    """Return the ports on which a process listens for other containers and machines."""
     found = set()
     for name in ("tcp", "tcp6", "udp", "udp6"):
         for line in lines(f"/proc/net/{name}")[1:]:
             _, local, _, state, *_ = line.split()
             address, port = local.split(":")
-            # 0A is TCP's LISTEN, 07 unconnected UDP. 127.0.0.11 is Docker's name server.
-            if state in ("0A", "07") and address != "0B00007F":
+            # 0A is TCP's LISTEN, 07 unconnected UDP. The kernel writes 127.0.0.1 as 0100007F.
+            if state in ("0A", "07") and not address.endswith(LOOPBACK):
                 found.add(int(port, 16))
     return sorted(found)
 

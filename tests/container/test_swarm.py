@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import pytest
 
-from test_hardening import CGROUPS, FACTS
 from testing import ROOT
 from testing.answers import EXISTING, STARTERS
+from testing.checklist.facts import KERNEL_FACTS
 from testing.docker import get
 from testing.engine import EngineError
 from testing.load import Load
@@ -96,7 +96,7 @@ def version(stack: Stack) -> str:
 
 
 def test_the_kernel_enforces_what_the_stack_file_says(serving: Stack):
-    facts = json.loads(serving.swarm.python(SERVICE, FACTS))
+    facts = json.loads(serving.swarm.python(SERVICE, KERNEL_FACTS))
     assert len(facts["processes"]) >= 2 and "init" in facts["processes"]["1"]["Name"]
     for process in facts["processes"].values():
         assert process["Uid"].split() == ["10001"] * 4
@@ -105,17 +105,13 @@ def test_the_kernel_enforces_what_the_stack_file_says(serving: Stack):
         assert process["Seccomp"] == "2"
         # By the option of the nodes' engine that README-swarm.md names.
         assert process["NoNewPrivs"] == "1"
-    assert "ro" in facts["root"]
-    assert {"rw", "noexec", "nosuid", "nodev"} <= set(facts["tmp"])
-    assert facts["tmp_bytes"] == 16 * 1024 * 1024
-    assert (facts["core"], facts["nofile"], facts["nproc"]) == ([0, 0], [16384, 16384], [16384, 16384])
-
-
-def test_the_kernel_limits_memory_processes_and_cpu(serving: Stack):
-    cgroups = json.loads(serving.swarm.python(SERVICE, CGROUPS))
-    assert cgroups["memory"] == [str(256 * 1024 * 1024)]
-    assert cgroups["pids"] == ["128"]
-    assert cgroups["quota"] + (cgroups["period"] or []) == ["100000", "100000"]
+    assert "ro" in facts["mounts"]["/"]["options"]
+    tmp = facts["mounts"]["/tmp"]
+    assert {"rw", "noexec", "nosuid", "nodev"} <= set(tmp["options"]) and "size=16384k" in tmp["file_system"]
+    limits = {"Max core file size": "0", "Max open files": "16384", "Max processes": "16384"}
+    assert {name: facts["limits"][name] for name in limits} == {name: [limit] * 2 for name, limit in limits.items()}
+    groups = facts["control_groups"]
+    assert (groups["memory"], groups["pids"], groups["cpus"]) == (256 * 1024 * 1024, 128, 1.0)
 
 
 def test_only_the_user_reads_the_secret_and_unset_variables_stay_unset(serving: Stack):
