@@ -70,6 +70,10 @@ bench: .venv/.installed ## Measure size, start and rebuild against other layouts
 rolls: .venv/.installed ## Measure what a new version costs, by each way (ARGS="roll swarm" for some of them)
 	@$(bin)/python -m bench.rolls $(ARGS)
 
+.PHONY: reproducible
+reproducible: .venv/.installed ## Build images twice, a day apart by the clock, and compare their digests
+	REPRODUCIBLE=yes $(bin)/pytest tests/container/test_reproducible.py $(ARGS)
+
 .PHONY: score
 score: .venv/.installed ## Score every kind of service by the container checklist, and write docs/checklist.md
 	@$(bin)/python -m testing.score

@@ -1,7 +1,7 @@
 """Items 56 to 59: what proves where an image comes from. The template generates no pipeline yet.
 
 The checks of 56 to 58 look for the steps of a pipeline and of a release. What the steps do is to be tested when
-there are any. tests/container/test_reproducible.py compares the digests of two builds.
+there are any. `make reproducible` compares the digests of two builds.
 """
 
 import re
