@@ -17,9 +17,7 @@ from testing.service import BaseImage, Service
 from testing.template import generate
 from testing.waiting import wait_until
 
-
-# `make reproducible` runs it. Of a slim image, two builds differ now and then: compileall's processes are
-# given the files in another order.
+# `make reproducible` runs it: of a slim image, two builds differ now and then.
 if not os.environ.get("REPRODUCIBLE"):
     collect_ignore = ["test_reproducible.py"]
 
