@@ -50,6 +50,10 @@ lint: lint-python lint-types lint-shell lint-yaml lint-workflows ## Check this r
 lock: .venv/.installed ## Re-resolve all requirements (ARGS=--upgrade for newer versions)
 	scripts/lock $(ARGS)
 
+.PHONY: lock-check
+lock-check: .venv/.installed ## Check that the locks match their .in files, and install those of the starters
+	scripts/lock --check
+
 .PHONY: expected
 expected: .venv/.installed ## Write tests/render/expected, the outputs whose changes are reviewed
 	$(bin)/python -m testing.expected
@@ -69,10 +73,6 @@ bench: .venv/.installed ## Measure size, start and rebuild against other layouts
 .PHONY: rolls
 rolls: .venv/.installed ## Measure what a new version costs, by each way (ARGS="roll swarm" for some of them)
 	@$(bin)/python -m bench.rolls $(ARGS)
-
-.PHONY: reproducible
-reproducible: .venv/.installed ## Build images twice, a day apart by the clock, and compare their digests
-	REPRODUCIBLE=yes $(bin)/pytest tests/container/test_reproducible.py $(ARGS)
 
 .PHONY: score
 score: .venv/.installed ## Score every kind of service by the container checklist, and write docs/checklist.md
