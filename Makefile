@@ -50,6 +50,10 @@ lint: lint-python lint-types lint-shell lint-yaml lint-workflows ## Check this r
 lock: .venv/.installed ## Re-resolve all requirements (ARGS=--upgrade for newer versions)
 	scripts/lock $(ARGS)
 
+.PHONY: lock-check
+lock-check: .venv/.installed ## Check that the locks match their .in files, and install those of the starters
+	scripts/lock --check
+
 .PHONY: expected
 expected: .venv/.installed ## Write tests/render/expected, the outputs whose changes are reviewed
 	$(bin)/python -m testing.expected

@@ -42,3 +42,25 @@ mirror() {
     [ -n "$url" ] || die "this machine's package sources name no Debian mirror that can be reached"
     echo "$url"
 }
+
+# unpack SUITE PACKAGE...: download Debian packages and unpack them into $root, with an apt
+# configuration separate from that of the machine.
+unpack() {
+    local suite=$1 apt=$root.apt mirror deb options
+    shift
+    mirror=$(mirror) || return 1
+    rm -rf "$apt"
+    mkdir -p "$apt"/{etc/apt/apt.conf.d,etc/apt/preferences.d,state/lists/partial,cache/archives/partial,debs,root}
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$apt/etc/apt/sources.list"
+    # The Release file of Debian testing expires after a week, and some mirrors are older
+    # snapshots, so ignore its date. apt still checks signatures and package hashes.
+    options=(-qq -o Dir::Etc="$apt/etc/apt" -o Dir::State="$apt/state" -o Dir::Cache="$apt/cache"
+        -o Dir::State::status=/dev/null -o APT::Sandbox::User=root -o Acquire::Check-Valid-Until=false)
+    apt-get "${options[@]}" -o APT::Update::Error-Mode=any update &&
+        (cd "$apt/debs" && apt-get "${options[@]}" download "$@") || return 1
+    for deb in "$apt"/debs/*.deb; do dpkg-deb -x "$deb" "$apt/root" || return 1; done
+    # Move everything in one step, so that an interrupted run leaves no partial $root. If
+    # $root exists, add only missing files: a program may be running from it.
+    if [ -d "$root" ]; then tar -C "$apt/root" -c . | tar -C "$root" -x --skip-old-files; else mv "$apt/root" "$root"; fi
+    rm -rf "$apt"
+}

@@ -26,6 +26,7 @@ COPIER_ONLY = {"customize", *yaml.safe_load((ROOT / "questions" / "existing.yml"
 # For which projects an answer counts, in words, by Copier's condition.
 CONDITIONS = {
     "{{ kind == 'base-image' }}": "base images",
+    "{{ kind == 'base-image' or source == 'starter' }}": "starters and base images",
     "{{ kind == 'service' }}": "services",
     "{{ kind == 'service' and source == 'starter' }}": "starters",
     "{{ kind == 'service' and source == 'existing' }}": "existing services",
@@ -43,6 +44,7 @@ DEFAULTS = {
     "port": "8000",
     # cookiecutter cannot compute which of several choices is the default: that of starters.
     "flavor": "distroless",
+    "ci": "github",
     "heartbeat_file": "",
 }
 

@@ -55,6 +55,15 @@ SERVICES: dict[str, dict[str, Any]] = {
     "proxy": {"targets": ["proxy"]},
     "upstream-slim": {"flavor": "slim", "compression": "gzip"},
     "slim-untouched": {"flavor": "slim", "prune": False, "bytecode": False},
+    "no-ci": {"ci": "none"},
+    # The image and its base are in two registries, each with a password.
+    "gitlab": {
+        "ci": "gitlab",
+        "registry": "registry.example.com:5000/team",
+        "base": "shared",
+        "base_image": "base.example.com/python-base",
+        "targets": ["proxy"],
+    },
     "distroless": {"base": "shared"},
     "distroless-packages": {
         "base": "shared",
@@ -89,6 +98,7 @@ for starter in STARTERS:
 KUBERNETES: dict[str, dict[str, Any]] = {
     f"kubernetes-{starter}": {"framework": starter, "targets": ["kubernetes"]} for starter in ("fastapi", *STARTERS)
 }
+KUBERNETES["kubernetes-worker"]["ci"] = "gitlab"
 SERVICES |= KUBERNETES
 
 EXISTING: dict[str, dict[str, Any]] = {
@@ -253,6 +263,7 @@ BASE_IMAGES: dict[str, dict[str, Any]] = {
         "python_versions": ["3.11", "3.12", "3.13", "3.14", "3.15"],
         "runtime_packages": "libpq5 libffi8",
         "registry": "registry.example.com:5000/platform",
+        "ci": "gitlab",
     },
 }
 
@@ -261,9 +272,16 @@ SERVICES["swarm-fastapi"] = {"targets": ["swarm"]}
 SERVICES["swarm-long-name"] = SERVICES["long-name"] | {"targets": ["swarm"]}
 for starter in STARTERS:
     SERVICES[f"swarm-{starter}"] = {"framework": starter, "targets": ["swarm"]}
+SERVICES["swarm-django"]["ci"] = "gitlab"
 EXISTING["swarm-existing"] = EXISTING["existing-everything"] | {"targets": ["swarm"]}
 EXISTING["swarm-existing-worker"] = EXISTING["existing-poetry"] | {"service_name": LONG_NAME, "targets": ["swarm"]}
 SWARM = [name for name in SERVICES | EXISTING if name.startswith("swarm-")]
+
+# One entry for each form that a pipeline has.
+PIPELINES = (
+    *("defaults", "distroless-packages", "long-name", "kubernetes-fastapi", "base"),
+    *("gitlab", "swarm-django", "kubernetes-worker", "base-every-python"),
+)
 
 LAYOUTS = SERVICES | EXISTING
 MATRIX = LAYOUTS | BASE_IMAGES

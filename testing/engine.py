@@ -39,3 +39,8 @@ def ensure_engine() -> bool:
 def ensure_podman() -> None:
     """Fetch Podman, and set the environment so that it is used; raise EngineError if that is impossible."""
     run_script("podman-up")
+
+
+def ensure_release_tools() -> None:
+    """Fetch cosign unless it is installed, and set PATH; raise EngineError if that is impossible."""
+    run_script("release-tools")

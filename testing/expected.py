@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from testing import ROOT
-from testing.answers import KUBERNETES, MATRIX, SWARM
+from testing.answers import KUBERNETES, MATRIX, PIPELINES, SWARM
 from testing.template import generate
 
 EXPECTED = ROOT / "tests" / "render" / "expected"
@@ -45,6 +45,8 @@ FILES = (
 )
 # Their other files are those of an entry above.
 STACK = ("deploy/*",)
+# Of the entries that have one form of a pipeline each.
+PIPELINE_FILES = (".github/workflows/*", ".gitlab-ci.yml")
 # Of an entry for Kubernetes, what the others do not have.
 KUBERNETES_FILES = ("deploy/kubernetes/**/*", ".checkov.yaml", ".trivyignore")
 
@@ -52,9 +54,13 @@ KUBERNETES_FILES = ("deploy/kubernetes/**/*", ".checkov.yaml", ".trivyignore")
 def main() -> None:
     shutil.rmtree(EXPECTED, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
-        for name in NAMES:
+        for name in dict.fromkeys((*NAMES, *PIPELINES)):
             project = generate(Path(folder, name), **MATRIX[name])
-            patterns = KUBERNETES_FILES if name in KUBERNETES else STACK if name in SWARM else FILES
+            patterns: tuple[str, ...] = ()
+            if name in NAMES:
+                patterns = KUBERNETES_FILES if name in KUBERNETES else STACK if name in SWARM else FILES
+            if name in PIPELINES:
+                patterns += PIPELINE_FILES
             for pattern in patterns:
                 for file in project.glob(pattern):
                     # The health check is the same everywhere: includes/healthcheck.py.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from testing.answers import ADOPTED
-from testing.checklist import SUPPLY_CHAIN, gather, missing
+from testing.checklist import PIPELINE, gather, missing
 from testing.docker import docker, get, inspect
 from testing.service import Service
 from testing.template import FIXTURES, adopt, files, generate
@@ -52,7 +52,7 @@ def test_its_own_files_are_untouched(adopted: Service):
 def test_it_is_healthy_and_misses_of_the_checklist_what_its_owner_decides(adopted: Service):
     with adopted.production():
         found = missing(gather(adopted))
-        assert found.keys() - {BOT, HASHES} == SUPPLY_CHAIN, found
+        assert found.keys() - {BOT, HASHES} == PIPELINE, found
         if adopted.answers["port"]:
             assert get(adopted.url(adopted.answers["health_path"]))[0] == 200
         docker("stop", adopted.container)

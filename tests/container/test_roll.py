@@ -23,6 +23,10 @@ from testing.waiting import wait_until
 REQUESTS = (Request("GET", "/healthz"), Request("POST", "/healthz", b"body", status=405))
 
 
+# What depends on the proxy and the script alone is tested on one framework.
+ONE = pytest.mark.parametrize("proxied", services("default"), indirect=True)
+
+
 @pytest.fixture(scope="module", params=services("default", "flask"))
 def proxied(
     request: pytest.FixtureRequest, built: Callable[[str], Service], tmp_path_factory: pytest.TempPathFactory
@@ -55,6 +59,7 @@ def test_rolls_lose_no_request_and_leave_new_replicas_alone(proxied: Service):
     print(clients)
 
 
+@ONE
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
@@ -76,6 +81,7 @@ def test_a_bad_version_is_removed_and_no_request_is_lost(proxied: Service, line:
     assert clients.failed == 0, str(clients)
 
 
+@ONE
 def test_an_interrupted_roll_leaves_the_old_version_alone(proxied: Service):
     before = replicas(proxied)
     with tls_load(proxied, REQUESTS) as clients:
@@ -96,6 +102,7 @@ def test_an_interrupted_roll_leaves_the_old_version_alone(proxied: Service):
     assert clients.failed == 0, str(clients)
 
 
+@ONE
 def test_a_version_that_does_not_run_is_replaced_and_stopped_replicas_are_removed(proxied: Service):
     with variants(proxied.image, exits=EXITS) as tags:
         broken = {f"{proxied.prefix}_IMAGE": tags["exits"]}
@@ -110,6 +117,7 @@ def test_a_version_that_does_not_run_is_replaced_and_stopped_replicas_are_remove
     assert clients.failed == 0, str(clients)
 
 
+@ONE
 def test_without_tls_the_proxy_redirects_to_it(proxied: Service):
     class Stay(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, *_: object) -> None:
@@ -120,6 +128,7 @@ def test_without_tls_the_proxy_redirects_to_it(proxied: Service):
         opener.open(proxied.url("/healthz"))
 
 
+@ONE
 def test_the_proxy_is_confined_and_the_service_is_not_published(proxied: Service):
     assert missing(gather(proxied, f"{proxied.name}-proxy")) == {}
     for replica in replicas(proxied):

@@ -116,8 +116,8 @@ RULES = Killer(
     "tests/render/test_output.py::test_a_dockerfile_keeps_the_rules_that_no_linter_checks",
     "defaults upstream-slim flask worker",
 )
-SETUID = container("checklist", "it_misses_nothing_but_the_supply_chain[flask]")
-INSTALLER = container("checklist", "it_misses_nothing_but_the_supply_chain[default]")
+SETUID = container("checklist", "it_misses_nothing[flask]")
+INSTALLER = container("checklist", "it_misses_nothing[default]")
 HADOLINT = linter("hadolint")
 CONFINED = layout("every_service_of_production_is_confined_and_limited", "defaults existing-proxy")
 RUNTIME = layout("the_runtime_starts_from_the_base_and_gets_what_was_built_from_named_folders")
@@ -393,21 +393,21 @@ MUTANTS = (
     Mutant(
         "a release has no SBOM",
         BAKE,
-        'attest     = ["type=provenance,mode=max", "type=sbom"]',
-        'attest     = ["type=provenance,mode=max"]',
+        '    SBOM_GENERATOR == "" ? "type=sbom" : "type=sbom,generator=${SBOM_GENERATOR}",\n',
+        "",
         BAKED,
     ),
     Mutant("a release is for one platform", BAKE, '["linux/amd64", "linux/arm64"]', '["linux/amd64"]', BAKED),
     Mutant("a release of the base is for one platform", BASE_BAKE, ', "linux/arm64"]', "]", BAKED),
-    Mutant("images have the tag latest", BAKE, ':${VERSION}"]', ':latest"]', BAKED),
+    Mutant("images have the tag latest", BAKE, "[image(VERSION)]", '[image("latest")]', BAKED),
     Mutant("credentials are a build argument", BAKE, "    INDEX_URL = INDEX_URL\n", "    NETRC = NETRC\n", BAKED),
     Mutant("an old base image is taken", BAKE, "  pull = true\n", "", BAKED),
-    Mutant("only the last stage is cached", BAKE, ":cache,mode=max", ":cache,mode=min", BAKED),
+    Mutant("only the last stage is cached", BAKE, '("cache")},mode=max', '("cache")},mode=min', BAKED),
     Mutant(
         "make up does not wait",
         MAKEFILE,
-        "up --detach --wait",
-        "up --detach",
+        "up: build ## Run the service as in production; return when it is healthy\n\t$(prod) up --detach --wait",
+        "up: build ## Run the service as in production; return when it is healthy\n\t$(prod) up --detach",
         layout("make_runs_the_command_that_its_help_promises"),
     ),
     Mutant(

@@ -158,6 +158,7 @@ BAD: dict[str, list[Any]] = {
     "registry": REGISTRIES,
     "python_version": ["3.10", "3", "latest"],
     "framework": ["rails"],
+    "ci": ["jenkins"],
     "installer": ["poetry"],
     "kind": ["shell"],
 }

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from testing import ROOT
-from testing.answers import BASE_IMAGES, KUBERNETES, LAYOUTS, MATRIX, SERVICES, SWARM
+from testing.answers import BASE_IMAGES, KUBERNETES, LAYOUTS, MATRIX, PIPELINES, SERVICES, SWARM
 from testing.git import commit
+from testing.pipeline import GITLAB, WORKFLOWS
 from testing.process import TOOLS, run
 from testing.template import read_answers
 
@@ -82,19 +83,32 @@ def test_trivy(outputs: Path):
 
 def test_checkov(outputs: Path, tmp_path: Path):
     command = (require(CHECKOV), "--compact", "--quiet", "--skip-download", "--output", "json")
-    for name in LAYOUTS.keys() - KUBERNETES.keys():
-        shutil.copytree(outputs / name, tmp_path / name)
+    # Checkov reads .checkov.yaml from the folder that it checks, so outputs with the same file share a folder.
+    folders: dict[str, Path] = {}
+    for name in LAYOUTS | BASE_IMAGES:
+        configuration = outputs / name / ".checkov.yaml"
+        text = configuration.read_text() if configuration.exists() else ""
+        folder = folders.setdefault(
+            text, tmp_path / f"{'kubernetes' if name in KUBERNETES else 'other'}-{len(folders)}"
+        )
+        shutil.copytree(outputs / name, folder / name)
+        # Checkov refuses an empty file.
+        if text:
+            (folder / ".checkov.yaml").write_text(text)
     # With kubectl it checks the overlays, too.
     path = {"PATH": f"{TOOLS}:{os.environ['PATH']}"}
-    # Checkov reads .checkov.yaml from the folder that it checks.
-    for folder in (tmp_path, *(outputs / name for name in BASE_IMAGES | KUBERNETES)):
+    pipelines: set[str] = set()
+    for folder in folders.values():
         report = json.loads(run(*command, "--directory", folder, env=path, check=False).stdout)
         reports = report if isinstance(report, list) else [report]
         kinds = {entry["check_type"] for entry in reports}
-        assert kinds >= ({"dockerfile", "kubernetes", "kustomize"} if folder.name in KUBERNETES else {"dockerfile"})
+        expected = {"dockerfile", "kubernetes", "kustomize"} if "kubernetes" in folder.name else {"dockerfile"}
+        assert kinds >= expected
+        pipelines |= kinds & {"github_actions", "gitlab_ci"}
         for entry in reports:
             assert entry["summary"]["passed"] > 0
             assert entry["results"]["failed_checks"] == [], folder.name
+    assert pipelines == {"github_actions", "gitlab_ci"}
 
 
 def test_compose_lint(outputs: Path):
@@ -192,6 +206,37 @@ def test_docker_buildx_bake(engine: None, outputs: Path):
 def test_yamllint(outputs: Path):
     # Its own defaults: no configuration of ours.
     run(TOOLS / "yamllint", "--strict", "--config-data", "extends: default", outputs)
+
+
+def workflows(outputs: Path) -> list[Path]:
+    """Return the workflows of the entries that have one form of them each."""
+    found = [file for name in PIPELINES for file in sorted((outputs / name / WORKFLOWS).glob("*.yml"))]
+    assert len(found) >= 2
+    return found
+
+
+def test_actionlint(outputs: Path):
+    # It runs shellcheck, which it finds by PATH, over each script.
+    run(TOOLS / "actionlint", *workflows(outputs), env={"PATH": f"{TOOLS}:{os.environ['PATH']}"})
+
+
+def test_zizmor(outputs: Path):
+    run(TOOLS / "zizmor", "--offline", "--persona", "auditor", "--quiet", *workflows(outputs))
+
+
+def test_zizmor_still_checks(outputs: Path, tmp_path: Path):
+    text = (outputs / "defaults" / WORKFLOWS / "release.yml").read_text()
+    (tmp_path / "release.yml").write_text(text.replace("persist-credentials: false", "persist-credentials: true", 1))
+    result = run(TOOLS / "zizmor", "--offline", "--persona", "auditor", tmp_path / "release.yml", check=False)
+    assert result.returncode and "artipacked" in result.stdout
+
+
+def test_the_schemas_of_github_and_gitlab(outputs: Path):
+    check = (TOOLS / "check-jsonschema", "--builtin-schema")
+    run(*check, "vendor.github-workflows", *workflows(outputs))
+    files = [outputs / name / GITLAB for name in PIPELINES if (outputs / name / GITLAB).exists()]
+    assert files
+    run(*check, "vendor.gitlab-ci", *files)
 
 
 def test_ruff(outputs: Path):

@@ -364,9 +364,9 @@ def test_the_script_names_every_file_that_the_template_owns(tmp_path: Path):
                 for name in FRAMEWORKS
                 for targets in ([], ["swarm", "kubernetes"])
             ]
-            + [{"targets": ["proxy"]}],
+            + [{"targets": ["proxy"], "ci": ci} for ci in ("gitlab", "none")],
         ),
-        ("base-image", ("README.md",), "scripts", [{}]),
+        ("base-image", ("README.md",), "scripts", [{"ci": ci} for ci in ("github", "gitlab", "none")]),
     ):
         for number, answers in enumerate(variants):
             project = generate(tmp_path / kind / str(number), kind=kind, **answers)

@@ -97,7 +97,7 @@ def test_an_update_gives_what_a_fresh_copy_gives(template: Path, tmp_path: Path,
     kind = UPDATED[name].get("kind", "service")
     project = generate_release(template, tmp_path / "project", released()[-1], UPDATED[name])
     recorded = yaml.safe_load((project / ".copier-answers.yml").read_text())
-    answers = UPDATED[name]
+    answers = UPDATED[name] | {"ci": recorded.get("ci", "none")}
     if kind == "service":
         answers = answers | {
             "service_name": recorded["service_name"],
@@ -115,6 +115,7 @@ def test_a_service_moves_to_the_new_layout_by_one_answer(template: Path, tmp_pat
     before = files(project / "src")
     recorded = yaml.safe_load((project / ".copier-answers.yml").read_text())
     kept = {"service_name": recorded["service_name"], "flavor": recorded.get("flavor", "slim")}
+    kept["ci"] = recorded.get("ci", "none")
     update(project, layout=2)
     fresh = generate_from(template, tmp_path / "fresh", CURRENT, **UPDATED[name] | kept)
     assert template_files(project, "service") == template_files(fresh, "service")

@@ -36,6 +36,11 @@ variable "LICENSES" {
   default = ""
 }
 
+# Build a release from scratch: layers in the cache have Debian's old packages.
+variable "NO_CACHE" {
+  default = false
+}
+
 # For a private network: the build gets the CA bundle and the credentials as secrets, and the
 # address of the index as an argument.
 variable "SSL_CERT_FILE" {
@@ -47,6 +52,11 @@ variable "NETRC" {
 }
 
 variable "INDEX_URL" {
+  default = ""
+}
+
+# The image of the SBOM generator, for a network that cannot pull BuildKit's.
+variable "SBOM_GENERATOR" {
   default = ""
 }
 
@@ -94,11 +104,15 @@ target "release" {
     python = split(" ", PYTHON_VERSIONS)
     flavor = ["builder", "slim", "distroless", "debug"]
   }
-  name       = "release-${replace(python, ".", "-")}-${flavor}"
-  inherits   = ["image-${replace(python, ".", "-")}-${flavor}"]
-  platforms  = ["linux/amd64", "linux/arm64"]
-  output     = ["type=image,push=true,store=false,rewrite-timestamp=true,source-date-epoch=${EPOCH},compression=zstd,compression-level=19,force-compression=true,oci-mediatypes=true"]
-  attest     = ["type=provenance,mode=max", "type=sbom"]
+  name      = "release-${replace(python, ".", "-")}-${flavor}"
+  inherits  = ["image-${replace(python, ".", "-")}-${flavor}"]
+  platforms = ["linux/amd64", "linux/arm64"]
+  output    = ["type=image,push=true,store=false,rewrite-timestamp=true,source-date-epoch=${EPOCH},compression=zstd,compression-level=19,force-compression=true,oci-mediatypes=true"]
+  attest = [
+    "type=provenance,mode=max",
+    SBOM_GENERATOR == "" ? "type=sbom" : "type=sbom,generator=${SBOM_GENERATOR}",
+  ]
+  no-cache   = NO_CACHE
   cache-from = ["type=registry,ref=${image("cache-${python}-${flavor}")}"]
   cache-to   = ["type=registry,ref=${image("cache-${python}-${flavor}")},mode=max"]
 }

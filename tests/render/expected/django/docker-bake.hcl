@@ -2,6 +2,10 @@
 # docker buildx bake test       run the tests in the image
 # docker buildx bake release    build and push every platform, with SBOM and provenance
 
+variable "REGISTRY" {
+  default = ""
+}
+
 variable "VERSION" {
   default = "0.0.0-dev"
 }
@@ -24,6 +28,11 @@ variable "EPOCH" {
   default = "0"
 }
 
+# Build a release from scratch: layers in the cache have Debian's old packages.
+variable "NO_CACHE" {
+  default = false
+}
+
 # For a private network: files with the CA certificates and with the index's credentials, which the
 # build gets as secrets, and the URL of the index.
 variable "SSL_CERT_FILE" {
@@ -36,6 +45,16 @@ variable "NETRC" {
 
 variable "INDEX_URL" {
   default = ""
+}
+
+# The image of the SBOM generator, for a network that cannot pull BuildKit's.
+variable "SBOM_GENERATOR" {
+  default = ""
+}
+
+function "image" {
+  params = [tag]
+  result = "${REGISTRY == "" ? "" : "${REGISTRY}/"}django-service:${tag}"
 }
 
 group "default" {
@@ -61,7 +80,7 @@ target "image" {
     CREATED  = CREATED
     SOURCE   = SOURCE
   }
-  tags   = ["django-service:${VERSION}"]
+  tags   = [image(VERSION)]
   output = ["type=docker"]
 }
 
@@ -72,10 +91,14 @@ target "test" {
 }
 
 target "release" {
-  inherits   = ["image"]
-  platforms  = ["linux/amd64", "linux/arm64"]
-  output     = ["type=image,push=true,store=false,rewrite-timestamp=true,source-date-epoch=${EPOCH},compression=zstd,compression-level=19,force-compression=true,oci-mediatypes=true"]
-  attest     = ["type=provenance,mode=max", "type=sbom"]
-  cache-from = ["type=registry,ref=django-service:cache"]
-  cache-to   = ["type=registry,ref=django-service:cache,mode=max"]
+  inherits  = ["image"]
+  platforms = ["linux/amd64", "linux/arm64"]
+  output    = ["type=image,push=true,store=false,rewrite-timestamp=true,source-date-epoch=${EPOCH},compression=zstd,compression-level=19,force-compression=true,oci-mediatypes=true"]
+  attest = [
+    "type=provenance,mode=max",
+    SBOM_GENERATOR == "" ? "type=sbom" : "type=sbom,generator=${SBOM_GENERATOR}",
+  ]
+  no-cache   = NO_CACHE
+  cache-from = ["type=registry,ref=${image("cache")}"]
+  cache-to   = ["type=registry,ref=${image("cache")},mode=max"]
 }

@@ -1,6 +1,10 @@
 # docker buildx bake            build the image for this machine
 # docker buildx bake release    build and push every platform, with SBOM and provenance
 
+variable "REGISTRY" {
+  default = ""
+}
+
 variable "VERSION" {
   default = "0.0.0-dev"
 }
@@ -37,6 +41,16 @@ variable "INDEX_URL" {
   default = ""
 }
 
+# The image of the SBOM generator, for a network that cannot pull BuildKit's.
+variable "SBOM_GENERATOR" {
+  default = ""
+}
+
+function "image" {
+  params = [tag]
+  result = "${REGISTRY == "" ? "" : "${REGISTRY}/"}existing-workspace:${tag}"
+}
+
 group "default" {
   targets = ["image"]
 }
@@ -60,15 +74,18 @@ target "image" {
     CREATED  = CREATED
     SOURCE   = SOURCE
   }
-  tags   = ["existing-workspace:${VERSION}"]
+  tags   = [image(VERSION)]
   output = ["type=docker"]
 }
 
 target "release" {
-  inherits   = ["image"]
-  platforms  = ["linux/amd64", "linux/arm64"]
-  output     = ["type=image,push=true,store=false,rewrite-timestamp=true,source-date-epoch=${EPOCH},compression=zstd,compression-level=19,force-compression=true,oci-mediatypes=true"]
-  attest     = ["type=provenance,mode=max", "type=sbom"]
-  cache-from = ["type=registry,ref=existing-workspace:cache"]
-  cache-to   = ["type=registry,ref=existing-workspace:cache,mode=max"]
+  inherits  = ["image"]
+  platforms = ["linux/amd64", "linux/arm64"]
+  output    = ["type=image,push=true,store=false,rewrite-timestamp=true,source-date-epoch=${EPOCH},compression=zstd,compression-level=19,force-compression=true,oci-mediatypes=true"]
+  attest = [
+    "type=provenance,mode=max",
+    SBOM_GENERATOR == "" ? "type=sbom" : "type=sbom,generator=${SBOM_GENERATOR}",
+  ]
+  cache-from = ["type=registry,ref=${image("cache")}"]
+  cache-to   = ["type=registry,ref=${image("cache")},mode=max"]
 }

@@ -11,7 +11,7 @@ problems() {
     git ls-files --cached --others --ignored --exclude-standard -- "$@" \
         | sed 's|.*|&: ignored by git; run git check-ignore -v --no-index &, remove the rule and commit the file|'
     find "$@" -prune ! -type f 2>/dev/null | sed 's/$/: not a regular file; replace it by one/'
-    find .devcontainer docker docker/build -prune ! -type d 2>/dev/null | sed 's/$/: not a folder; replace it by one/'
+    find .devcontainer docker docker/build .github .github/workflows -prune ! -type d 2>/dev/null | sed 's/$/: not a folder; replace it by one/'
     sed 1,2d .copier-answers.yml | grep -E "^#|^[^'\"]* #" \
         | sed 's/.*/.copier-answers.yml: Copier drops this comment; remove it: &/'
     git rev-parse --show-prefix | LC_ALL=C grep '[^ -~]' \
@@ -35,9 +35,11 @@ main() {
         docker-compose.yml docker/copier-update.sh docker/healthcheck.py renovate.json \
         .devcontainer/compose.yml .devcontainer/devcontainer.json docker/debug.yml \
         docker/logging.json docker/logs.py docker/start.py \
+        .trivyignore.yaml docker/verify.sh \
         docker/build/venv-compile docker/build/venv-prune \
         docker/build/debian-stage docker/build/ldconfig docker/build/stage-python \
-        docker/build/stage-system
+        docker/build/stage-system \
+        .github/workflows/ci.yml .github/workflows/release.yml
     if problems "$@" | grep . >&2; then
         exit 1
     fi
