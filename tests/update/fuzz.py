@@ -128,6 +128,7 @@ class Projects:
         key = (release, name, str(template), version, json.dumps(answered))
         if key not in self.rendered:
             answers = {key: value for key, value in self.old(release, name).answers.items() if key[0] != "_"} | answered
+            answers.setdefault("ci", "none")
             if answers.get("kind", "service") == "service":
                 # A service of releases 0.1 to 0.3 keeps layout 1, one of 0.1 to 0.5 on the official image stays slim.
                 answers.setdefault("layout", 1)
