@@ -37,7 +37,11 @@ TABLE = {
             "start_period": "60",
             "release_command": "python manage.py migrate --noinput",
             "processes": [
-                {"name": "worker", "command": "celery -A orders worker --concurrency 2 --include celery_heartbeat"},
+                {
+                    "name": "worker",
+                    "command": "celery -A orders worker --concurrency 2 --include celery_heartbeat",
+                    "stop_signal": "SIGQUIT",
+                },
                 {"name": "beat", "command": "celery -A orders beat --schedule /tmp/celerybeat-schedule --pidfile="},
             ],
             "targets": ["proxy"],

@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,15 +115,21 @@ class GitLab:
         self.folder = folder
         self.env = dict(os.environ) | dict(env)
         self.jobs = gitlab_jobs(project)
+        self.skipped: list[str] = []
 
-    def run(self, name: str, **variables: str) -> bool:
-        """Run a job with variables that its rule sets; what it reports are variables of the jobs after it."""
+    def run(self, name: str, skip: Sequence[str] = (), **variables: str) -> bool:
+        """Run a job with variables that its rule sets; what it reports are variables of the jobs after it.
+
+        `skipped` gets the commands that begin with a text of `skip`, which are not run.
+        """
         job = self.jobs[name]
         env = dict(self.env)
         for variable, text in (job["variables"] | variables).items():
             env[variable] = re.sub(r"\$(\w+)", lambda found: self.env[found[1]], str(text))
-        commands = "\n".join([*job.get("before_script", []), *job["script"]])
-        execute(["sh", "-e"], commands, self.project, env, self.folder / "output")
+        commands = [*job.get("before_script", []), *job["script"]]
+        self.skipped += [command for command in commands if command.startswith(tuple(skip))]
+        chosen = "\n".join(command for command in commands if command not in self.skipped)
+        execute(["sh", "-e"], chosen, self.project, env, self.folder / "output")
         report = job.get("artifacts", {}).get("reports", {}).get("dotenv")
         if report:
             for line in (self.project / report).read_text().splitlines():

