@@ -1,4 +1,4 @@
-"""The command line: `fleet status FOLDER...`, `fleet update FOLDER...`, `fleet adopt FOLDER` and `fleet report IMAGE`."""
+"""The command line: `fleet status|update FOLDER...`, `fleet adopt FOLDER` and `fleet report IMAGE`."""
 
 import argparse
 import io
@@ -56,7 +56,7 @@ def parse(arguments: list[str] | None) -> Options:
     """Parse the command line; exit with status 2 on wrong usage."""
     parser = argparse.ArgumentParser(
         prog="fleet",
-        description="Compare many services with their template, and update them; adopt one that exists; measure an image.",
+        description="Compare many services with their template, and update them; adopt one; measure an image.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

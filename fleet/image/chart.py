@@ -1,11 +1,10 @@
 """The report as a picture, which can be read on a phone and follows the reader's light or dark theme."""
 
-from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 from .contents import Image
 from .packages import KINDS
-from .tables import by_kind, count, megabytes
+from .tables import HEADINGS, by_kind, count, megabytes
 
 # The drawing is as wide as a phone; on a larger screen it grows to WIDEST pixels.
 WIDTH, WIDEST, MARGIN = 390, 640, 16
@@ -83,23 +82,23 @@ def draw(image: Image) -> str:
     drawing.heading(f"{count(len(image.layers), 'layer')}{of_base}")
     widest = max((layer.size for layer in image.layers), default=0)
     for layer in image.layers:
-        drawing.row(layer.command, layer.size, widest, "rest" if layer.of_base else "c0")
+        drawing.row(layer.command, layer.size, widest, "rest" if layer.of_base else "dim")
     drawing.heading("The largest packages and folders")
     for part, size in image.parts[:LARGEST]:
         drawing.row(str(part), size, image.parts[0][1], f"c{KINDS.index(part.kind)}")
     return drawing.finish(f"Where the bytes of {image.name} are")
 
 
-def _draw_kinds(drawing: Drawing, kinds: Iterable[tuple[str, int]], total: int) -> None:
+def _draw_kinds(drawing: Drawing, kinds: list[tuple[str, int]], total: int) -> None:
     """Draw one bar with the share of each kind, and a line for each."""
-    kinds = list(kinds)
+    colours = {name: f"c{number}" for number, name in enumerate(HEADINGS.values())}
     x = float(MARGIN)
-    for number, (_, size) in enumerate(kinds):
-        drawing.bar(x, BAR * size / max(total, 1), 20, f"c{number}")
+    for name, size in kinds:
+        drawing.bar(x, BAR * size / max(total, 1), 20, colours.get(name, "c5"))
         x += BAR * size / max(total, 1)
     drawing.y += 26
-    for number, (name, size) in enumerate(kinds):
-        drawing.bar(MARGIN, 11, 11, f"c{number}")
+    for name, size in kinds:
+        drawing.bar(MARGIN, 11, 11, colours.get(name, "c5"))
         drawing.y += 10
         drawing.text(name, x=MARGIN + 18)
         drawing.text(f"{megabytes(size)}, {size / max(total, 1):.0%}", x=WIDTH - MARGIN, css="end")

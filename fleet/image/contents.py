@@ -68,7 +68,7 @@ def read_image(name: str) -> Image:
         docker("image", "save", "--", found["Id"], output=file)
         file.seek(0)
         try:
-            with tarfile.open(fileobj=file) as archive:
+            with tarfile.open(fileobj=file, mode="r:") as archive:
                 return _read_archive(name, archive, found.get("RepoDigests") or [])
         except (tarfile.TarError, zlib.error, KeyError, ValueError) as error:
             raise FleetError("image-unreadable", f"docker image save: {name} cannot be read: {error}") from None

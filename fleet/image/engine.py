@@ -49,9 +49,9 @@ def find_layers(name: str, platform: str) -> list[str] | None:
     try:
         found = _inspect_in_registry("--format", "{{json .Image}}", name)
         layers = found.get(platform, found)["rootfs"]["diff_ids"]
-        return layers
     except (FleetError, KeyError, ValueError):
         return None
+    return layers
 
 
 def find_pull_sizes(name: str, platform: str) -> list[int] | None:

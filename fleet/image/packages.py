@@ -13,7 +13,7 @@ KINDS = (PYTHON_PACKAGE, DEBIAN_PACKAGE, PYTHON, APP, OTHER)
 KEPT = re.compile(
     r"\.dist-info/RECORD$|^var/lib/dpkg/(info/[^/]+\.list|status|status\.d/[^/]+)$",
 )
-SITE = re.compile(r"(?:^|/)(?:site|dist)-packages/(?P<top>[^/]+)")
+SITE = re.compile(r"(?:^|/)(?:site|dist)-packages/(?P<top>[^/]+?)(?:/|\.py$|\.[^/]*so$)")
 DISTRIBUTION = re.compile(r"(?P<name>[^/]+?)-(?P<version>[^/-]+)\.(?:dist|egg)-info")
 BYTECODE = re.compile(r"(.*/)?__pycache__/([^/]+?)\.[^/]*\.pyc")
 
@@ -29,9 +29,7 @@ class Part(NamedTuple):
         return f"{self.name} {self.version}".rstrip()
 
 
-def find_owners(
-    texts: Mapping[str, bytes], links: Mapping[str, str], working_folder: str
-) -> Callable[[str], Part]:
+def find_owners(texts: Mapping[str, bytes], links: Mapping[str, str], working_folder: str) -> Callable[[str], Part]:
     """Return a function that tells the part to which a path belongs.
 
     `texts` are the records of the package managers by their paths, and `links` the symbolic links.
@@ -97,7 +95,7 @@ def _guess(top: str, versions: Mapping[str, Part]) -> Part:
     distribution = DISTRIBUTION.fullmatch(top)
     if distribution:
         return Part(PYTHON_PACKAGE, _normalize(distribution["name"]), distribution["version"])
-    name = _normalize(top.removesuffix(".py"))
+    name = _normalize(top)
     return versions.get(name, Part(PYTHON_PACKAGE, name))
 
 

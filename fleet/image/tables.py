@@ -40,7 +40,8 @@ def describe(image: Image) -> Iterator[str]:
         layers = [layer for layer in image.layers if layer.of_base is of_base]
         size, pull = sum(layer.size for layer in layers), sum(layer.pull for layer in layers)
         yield f"{name:<6}{megabytes(size):>10}{megabytes(pull):>10}  {count(len(layers), 'layer')} together"
-    yield f"{'all':<6}{megabytes(image.size):>10}{megabytes(image.pull):>10}  {count(len(image.layers), 'layer')} together"
+    together = f"{count(len(image.layers), 'layer')} together"
+    yield f"{'all':<6}{megabytes(image.size):>10}{megabytes(image.pull):>10}  {together}"
     yield ""
     yield describe_base(image)
     if image.pull_is_estimated:
@@ -93,7 +94,7 @@ def describe_difference(image: Image, other: Image) -> Iterator[str]:
     yield f"{megabytes(image.size - other.size, '+'):>10}  unpacked"
     yield f"{megabytes(image.pull - other.pull, '+'):>10}  to pull"
     pull = megabytes(sum(layer.pull for layer in new))
-    yield f"{pull:>10}  to pull where the other one is: {len(new)} of {count(len(image.layers), 'layer')}"
+    yield f"{pull:>10}  to pull in {len(new)} of {count(len(image.layers), 'layer')}, which the other one does not have"
     yield ""
     changes = compare(image, other)
     if not changes:
