@@ -35,9 +35,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw IMAGE, too")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     options = parser.parse_args(arguments)
+    estimates: dict[str, int] = {}
     try:
-        image = read_image(options.image)
-        other = read_image(options.against) if options.against else None
+        image = read_image(options.image, estimates)
+        other = read_image(options.against, estimates) if options.against else None
         if options.svg:
             options.svg.write_text(draw(image), encoding="utf-8")
     except (FleetError, OSError) as error:

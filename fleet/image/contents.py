@@ -60,8 +60,11 @@ class Image:
         return sum(layer.pull for layer in self.layers)
 
 
-def read_image(name: str) -> Image:
-    """Read an image of the engine; pull it first if it is not there."""
+def read_image(name: str, estimates: dict[str, int]) -> Image:
+    """Read an image of the engine; pull it first if it is not there.
+
+    `estimates` keeps the estimated sizes of layers, which take time, for another image with the same layers.
+    """
     found = find_image(name)
     with tempfile.TemporaryFile() as file:
         # By its ID: for a name without a tag, docker saves all tags.
@@ -69,12 +72,12 @@ def read_image(name: str) -> Image:
         file.seek(0)
         try:
             with tarfile.open(fileobj=file, mode="r:") as archive:
-                return _read_archive(name, archive, found.get("RepoDigests") or [])
+                return _read_archive(name, archive, found.get("RepoDigests") or [], estimates)
         except (tarfile.TarError, zlib.error, KeyError, ValueError) as error:
             raise FleetError("image-unreadable", f"docker image save: {name} cannot be read: {error}") from None
 
 
-def _read_archive(name: str, archive: tarfile.TarFile, digests: list[str]) -> Image:
+def _read_archive(name: str, archive: tarfile.TarFile, digests: list[str], estimates: dict[str, int]) -> Image:
     """Read the archive that `docker image save` writes."""
     manifest = json.loads(_read(archive, "manifest.json"))[0]
     config = json.loads(_read(archive, manifest["Config"]))
@@ -87,12 +90,14 @@ def _read_archive(name: str, archive: tarfile.TarFile, digests: list[str]) -> Im
 
     tree = Tree()
     sizes, pulls, is_estimated = [], [], False
-    for blob in manifest["Layers"]:
+    for blob, diff_id in zip(manifest["Layers"], diff_ids, strict=True):
         with _open_member(archive, blob) as packed:
             kind = packed.read(4)
             compressed = kind.startswith((GZIP, ZSTD))
             packed.seek(0)
-            pulls.append(archive.getmember(blob).size if compressed else _gzip_size(packed))
+            if not compressed and diff_id not in estimates:
+                estimates[diff_id] = _gzip_size(packed)
+            pulls.append(archive.getmember(blob).size if compressed else estimates[diff_id])
             is_estimated |= not compressed
             packed.seek(0)
             sizes.append(tree.add(packed, is_zstd=kind.startswith(ZSTD)))
