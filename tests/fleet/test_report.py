@@ -20,7 +20,7 @@ from testing.fleet import command, environment
 pytestmark = pytest.mark.xdist_group("fleet")
 
 SITE = "opt/venv/lib/python3.13/site-packages"
-RECORD = "one/__init__.py,sha256=x,1\n../../../bin/one,,\none-1.0.dist-info/RECORD,,\n"
+RECORD = "one/__init__.py,sha256=x,1\nsingle.py,sha256=y,1\n../../../bin/one,,\none-1.0.dist-info/RECORD,,\n"
 STATUS = "Package: libc6\nStatus: install ok installed\nVersion: 2.41-12\n"
 # Stands in for docker: knows the images in the folder, and no registry.
 DOCKER = """\
@@ -127,6 +127,8 @@ def test_a_python_package_has_its_files_its_bytecode_and_its_programs(engine: En
             f"{SITE}/one-1.0.dist-info/RECORD": RECORD,
             f"{SITE}/one/__init__.py": 1000,
             f"{SITE}/one/__pycache__/__init__.cpython-313.pyc": 2000,
+            f"{SITE}/single.py": 100,
+            f"{SITE}/__pycache__/single.cpython-313.pyc": 200,
             "opt/venv/bin/one": 300,
             f"{SITE}/planted/data.bin": 5000,
             f"{SITE}/two-2.0.dist-info/METADATA": 40,
@@ -134,7 +136,7 @@ def test_a_python_package_has_its_files_its_bytecode_and_its_programs(engine: En
         },
     )
     found = sizes(engine.report("service"), "Python package")
-    assert found == {"one 1.0": 3300 + len(RECORD), "planted": 5000, "two 2.0": 40, "two": 60}
+    assert found == {"one 1.0": 3600 + len(RECORD), "planted": 5000, "two 2.0": 40, "two": 60}
 
 
 @pytest.mark.parametrize(
