@@ -1,4 +1,4 @@
-"""The command line: `fleet status FOLDER...`, `fleet update FOLDER...` and `fleet adopt FOLDER`."""
+"""The command line: `fleet status|update FOLDER...`, `fleet adopt FOLDER` and `fleet report IMAGE`."""
 
 import argparse
 import io
@@ -29,6 +29,8 @@ A service in a folder of a larger repository gets the branch copier-update/FOLDE
 
 adopt gives a service that exists the layout of the template; see fleet adopt --help.
 
+report says where the bytes of an image are; see fleet report --help.
+
 exit status:
   0    status: all services are at the newest release
        update: all services are, or have a branch with the update
@@ -54,11 +56,11 @@ def parse(arguments: list[str] | None) -> Options:
     """Parse the command line; exit with status 2 on wrong usage."""
     parser = argparse.ArgumentParser(
         prog="fleet",
-        description="Compare many services with their template, and update them; adopt one that exists.",
+        description="Compare many services with their template, and update them; adopt one; measure an image.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", choices=["status", "update", "adopt"])
+    parser.add_argument("command", choices=["status", "update", "adopt", "report"])
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="a service, or a folder of services")
     parser.add_argument("--from", type=Path, dest="file", metavar="FILE", help="read folders from FILE, one per line")
     parser.add_argument(
@@ -107,6 +109,10 @@ def main(arguments: list[str] | None = None) -> int:
             from .adopt.command import main as adopt
 
             return adopt(words[1:])
+        if words[:1] == ["report"]:
+            from .image.command import main as report_image
+
+            return report_image(words[1:])
         return run(parse(arguments))
     except KeyboardInterrupt:
         return 130

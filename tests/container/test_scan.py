@@ -1,5 +1,6 @@
 """`make scan`, with a database that has vulnerabilities of a package in the image."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -53,6 +54,34 @@ def test_a_vulnerability_with_a_fix_fails_the_scan_unless_it_is_accepted(default
     accept(days=-2)
     refused = default.make("scan", check=False, **trivy)
     assert refused.returncode and FIXED in refused.stdout
+
+
+@pytest.mark.parametrize(
+    ("package", "status", "accepted"),
+    [
+        ("uvicorn", "not_affected", True),
+        ("uvicorn", "affected", False),
+        ("uvicorn@0.0.1", "not_affected", False),
+        ("another-package", "not_affected", False),
+    ],
+)
+def test_an_openvex_statement_that_the_image_is_not_affected_counts(
+    default: Service, trivy: dict, tmp_path: Path, package: str, status: str, accepted: bool
+):
+    statement = {"vulnerability": {"name": FIXED}, "products": [{"@id": f"pkg:pypi/{package}"}], "status": status}
+    if status == "not_affected":
+        statement["justification"] = "vulnerable_code_not_in_execute_path"
+    document = {
+        "@context": "https://openvex.dev/ns/v0.2.0",
+        "@id": "https://example.com/vex/1",
+        "author": "A Developer",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "version": 1,
+        "statements": [statement],
+    }
+    (tmp_path / "vex.openvex.json").write_text(json.dumps(document))
+    scanned = default.make("scan", check=False, **trivy, TRIVY_VEX=str(tmp_path / "vex.openvex.json"))
+    assert (scanned.returncode == 0) is accepted, scanned.stdout
 
 
 def test_an_image_without_known_vulnerabilities_passes(default: Service, trivy: dict):
