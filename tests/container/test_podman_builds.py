@@ -203,16 +203,16 @@ def test_podman_builds_it_and_it_runs_confined_until_it_stops_with_0(kind: str, 
     print(f"\n| {kind} | built in {seconds:.0f} s | {size:.1f} MB | healthy after {healthy:.1f} s | stopped with 0 |")
 
 
-def test_the_image_is_that_of_docker_but_for_the_owner_of_one_folder(build: Callable[[str], Built]):
+def test_the_image_has_the_files_of_one_that_docker_builds(build: Callable[[str], Built]):
     ours = build("fastapi-distroless")
     with Service(ours.service.project) as docker:
         docker.build()
         expected, actual = docker.contents, ours.contents
     # The engines mount these into a container.
     del expected["files"]["/.dockerenv"], actual["files"]["/run/.containerenv"]
-    owners = {path: contents["files"].pop("/app") for path, contents in (("docker", expected), ("podman", actual))}
-    assert actual == expected and len(actual["files"]) > 2000
-    assert [entry[1] for entry in owners.values()] == [0, 10001]
+    # The owner of this folder depends on Podman's cache, as the guide says.
+    modes = [contents["files"].pop("/app")[0] for contents in (expected, actual)]
+    assert modes[0] == modes[1] and actual == expected and len(actual["files"]) > 2000
 
 
 def test_the_tests_of_a_starter_run_in_the_image(build: Callable[[str], Built]):
