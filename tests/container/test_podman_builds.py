@@ -85,8 +85,8 @@ class Built:
         self.image = f"localhost/{self.service.image}"
         self.container = f"{self.service.name}-{self.service.run_id}"
 
-    def build(self, script: str) -> None:
-        follow(script, self.service.project, **{"NAME": self.service.name, "1.2.3": self.service.version})
+    def build(self, script: str) -> str:
+        return follow(script, self.service.project, **{"NAME": self.service.name, "1.2.3": self.service.version})
 
     def run(self) -> None:
         script = read_guide("Run")[0].partition("podman healthcheck")[0]
@@ -216,9 +216,12 @@ def test_the_image_has_the_files_of_one_that_docker_builds(build: Callable[[str]
 
 
 def test_the_tests_of_a_starter_run_in_the_image(build: Callable[[str], Built]):
-    built = build("fastapi-distroless")
-    script = read_guide("Build")[0].replace("--tag NAME:1.2.3", "--target test")
-    assert "4 passed" in follow(script, built.service.project, **{"1.2.3": built.service.version})
+    tested = Built(build("fastapi-distroless").service.project)
+    script = read_guide("Build")[0].replace("podman build", "podman build --target test")
+    try:
+        assert "4 passed" in tested.build(script)
+    finally:
+        tested.remove()
 
 
 def test_buildah_takes_the_same_options(build: Callable[[str], Built]):
