@@ -78,6 +78,11 @@ rolls: .venv/.installed ## Measure what a new version costs, by each way (ARGS="
 reproducible: .venv/.installed ## Build images twice, a day apart by the clock, and compare their digests
 	REPRODUCIBLE=yes $(bin)/pytest tests/container/test_reproducible.py $(ARGS)
 
+# `make test` builds three kinds of images.
+.PHONY: podman
+podman: .venv/.installed ## Build and run every kind of image by Podman, and print a line for each
+	PODMAN=all $(bin)/pytest --capture=no tests/container/test_podman_builds.py $(ARGS)
+
 .PHONY: score
 score: .venv/.installed ## Score every kind of service by the container checklist, and write docs/checklist.md
 	@$(bin)/python -m testing.score
