@@ -17,7 +17,7 @@ GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 def forms(secret: str) -> set[bytes]:
     """Return the secret as it is, URL-encoded, and as base64 has it at any place in a longer text."""
-    found = {secret, quote(secret, safe="")}
+    found = {secret, quote(secret), quote(secret, safe="")}
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         for shift in range(3):
             encoded = encode(b"\0" * shift + secret.encode()).decode()

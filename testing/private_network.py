@@ -147,7 +147,7 @@ class ForwardProxy(Handler):
 
     def answer(self) -> None:
         # All servers of the network have the address of this one.
-        host, port = self.server.server_address[0], self.path.rpartition(":")[2]
+        host, port = str(self.server.server_address[0]), self.path.rpartition(":")[2]
         self.close_connection = True
         with socket.create_connection((host, int(port)), timeout=60) as other:
             self.send_response(200)

@@ -1,14 +1,20 @@
 """docs/private-network.md, followed: a release from a network without a way out. It leaves no secret behind."""
 
+import gzip
 import importlib.util
+import io
 import json
-import re
 import secrets
 import shutil
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import tarfile
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import trustme
@@ -45,9 +51,12 @@ PLACES = {
 }
 
 
+# What all passwords of this test have in common, and nothing else has: a search for it finds each of them.
+MARK = secrets.token_hex(8)
+
+
 def canary(name: str) -> str:
-    """Return a password that nothing else contains, and that URLs encode."""
-    return f"{name}+{secrets.token_hex(8)}"
+    return f"{name}+{MARK}+{name}"
 
 
 class Network:
@@ -56,9 +65,8 @@ class Network:
     def __init__(self, swarm: Swarm, folder: Path) -> None:
         self.swarm = swarm
         self.folder = folder
-        self.secrets = {name: canary(name) for name in ("index", "mirror", "proxy", "remote")}
-        self.secrets |= {path: canary(re.sub(r"\W", "", path)) for path in STRAY}
-        self.secrets["registry"] = PASSWORD
+        self.secrets = {"passwords of the index and the mirror, and in files beside the source": MARK}
+        self.secrets["password of the registry"] = PASSWORD
         authority = trustme.CA()
         for name, pem in (("CA", authority.cert_pem), ("CA's key", authority.private_key_pem)):
             # A line from the middle of its base64.
@@ -76,14 +84,12 @@ class Network:
                 address,
                 f"{name}.internal",
                 ROBOT,
-                self.secrets[name] if name != "proxy" else "",
+                canary(name) if name != "proxy" else "",
                 authority if name != "proxy" else None,
             )
             for name, handler in handlers.items()
         )
-        lines = [
-            f"machine {name}.internal login {ROBOT} password {self.secrets[name]}\n" for name in ("index", "mirror")
-        ]
+        lines = [f"machine {name}.internal login {ROBOT} password {canary(name)}\n" for name in ("index", "mirror")]
         (folder / "netrc").write_text("".join(lines))
         # The proxy has no password: see test_the_search_finds_what_a_careless_build_leaves_behind.
         config = json.loads((self.registry.client / "config.json").read_text())
@@ -154,8 +160,8 @@ def project(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = commit(generate(tmp_path_factory.mktemp("project") / "service", **answers))
     for path, text in STRAY.items():
         (project / path).parent.mkdir(exist_ok=True)
-        (project / path).write_text(text.format(network.secrets[path]))
-    git(project, "remote", "add", "origin", f"https://robot:{network.secrets['remote']}@git.internal/service.git")
+        (project / path).write_text(text.format(canary(path)))
+    git(project, "remote", "add", "origin", f"https://robot:{quote(canary('remote'))}@git.internal/service.git")
     download(project / "requirements.txt", network.folder / "wheels")
     return project
 
@@ -169,26 +175,33 @@ class Released:
     image: str
 
 
-def release(network: Network, project: Path, *options: str, **env: str) -> Released:
-    files = (network.certificates, network.folder / "netrc")
+def make(
+    network: Network, project: Path, target: str, *options: str, check: bool = True, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run make with the variables of the page; bake is told the addresses of the servers."""
     bake = (
         *("docker buildx bake --progress plain --file docker-bake.hcl --file", network.folder / "hosts.hcl"),
-        *(f"--allow fs.read={file}" for file in files),
-        *("--set release.platform=linux/amd64", *options),
+        *("--allow", f"fs.read={network.folder}", *options),
     )
-    built = run("make", "release", f"bake={' '.join(map(str, bake))}", cwd=project, env=network.env | env)
+    return run("make", target, f"bake={' '.join(map(str, bake))}", cwd=project, env=network.env | env, check=check)
+
+
+def release(network: Network, project: Path, *options: str, **env: str) -> Released:
+    built = make(network, project, "release", "--set release.platform=linux/amd64", *options, **env)
     return Released(built.stdout + built.stderr, (project / "release.json").read_text(), built.stdout.splitlines()[-1])
 
 
-def search(network: Network, released: Released, secrets: Mapping[str, str]) -> Search:
-    """Search all that a release leaves behind, and a container of it."""
+def search(
+    network: Network, released: Released, secrets: Mapping[str, str], known: frozenset[str] = frozenset()
+) -> Search:
+    """Search all that a release leaves behind, without the `known` blobs in the registry, and a container of it."""
     search = Search(secrets)
     docker = network.swarm.docker
     env = network.registry.env
     search.look("build log", "make release", released.output)
     search.look("metadata", "release.json", released.metadata)
     repository = released.image.partition("@")[0]
-    look_in_registry(search, network.registry, repository.partition("/")[2])
+    look_in_registry(search, network.registry, repository.partition("/")[2], known)
 
     docker("pull", "--quiet", released.image, env=env)
     container = docker("run", "--detach", released.image, env=env)
@@ -218,7 +231,7 @@ def logs(network: Network, container: str) -> str:
     return done.stdout + done.stderr
 
 
-def look_in_registry(search: Search, registry: Registry, repository: str) -> None:
+def look_in_registry(search: Search, registry: Registry, repository: str, known: frozenset[str]) -> None:
     """Search everything that the registry stores of a repository: the image, what states it, and the cache."""
     manifests = registry.manifests(repository)
     image = {
@@ -227,7 +240,7 @@ def look_in_registry(search: Search, registry: Registry, repository: str) -> Non
         if "config" in manifest and "cacheconfig" not in manifest["config"]["mediaType"]
         for layer in manifest["layers"]
     }
-    for digest in registry.digests(repository):
+    for digest in set(registry.digests(repository)) - known:
         data = registry.blob(digest).read_bytes()
         document = json.loads(data) if data.startswith(b"{") else None
         if digest in manifests:
@@ -239,6 +252,59 @@ def look_in_registry(search: Search, registry: Registry, repository: str) -> Non
         else:
             kind = "config and its history" if "rootfs" in document else "cache"
         search.look(kind, digest, data)
+
+
+def test_make_refuses_credentials_in_an_address(tmp_path: Path):
+    services = {"service": {"runtime_packages": "libpq5"}, "base": {"kind": "base-image"}}
+    for name, answers in services.items():
+        project = generate(tmp_path / name, **answers)
+        for variable in ("INDEX_URL", "APT_MIRROR"):
+            address = {variable: "https://robot:canary@index.internal/simple/"}
+            refused = run("make", "build", cwd=project, env=address, check=False)
+            assert refused.returncode == 2 and "the file that NETRC names" in refused.stderr, refused.stderr
+            assert "canary" not in refused.stderr + refused.stdout
+
+
+HIDDEN: dict[str, Callable[[bytes], bytes]] = {
+    "as it is": lambda data: data,
+    "URL-encoded": lambda data: quote(data).encode(),
+    **{
+        f"in base64, {shift} bytes later": partial(lambda shift, data: b64encode(b"robot:"[shift:] + data), shift)
+        for shift in range(3)
+    },
+    "in a compressed file of an archive": lambda data: tar("file.gz", gzip.compress(data)),
+    "as a name in an archive": lambda data: tar(data.decode(), b""),
+    "in zstd": lambda data: run_with("zstd", "--stdout", data=tar("file", data)),
+}
+
+
+def tar(name: str, data: bytes) -> bytes:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as opened:
+        member = tarfile.TarInfo(name)
+        member.size = len(data)
+        opened.addfile(member, io.BytesIO(data))
+    return archive.getvalue()
+
+
+def run_with(*command: str, data: bytes) -> bytes:
+    return subprocess.run(command, input=data, capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("form", HIDDEN)
+def test_the_search_finds_a_secret_in_any_form(form: str):
+    search = Search({"secret": "pass+word/123", "other": "another+word/123"})
+    search.look("a place", "a name", HIDDEN[form](b"before pass+word/123 after"))
+    assert search.kinds("secret") == {"a place"}
+    assert search.kinds("other") == set()
+
+
+def test_a_wrong_password_ends_the_build_and_is_not_shown(network: Network, project: Path):
+    wrong = network.folder / "wrong"
+    wrong.write_text((network.folder / "netrc").read_text().replace(MARK, "mistaken"))
+    refused = make(network, project, "build", check=False, NETRC=str(wrong))
+    assert refused.returncode == 2 and "401" in refused.stderr, refused.stderr
+    assert "mistaken" not in refused.stderr + refused.stdout
 
 
 def test_a_release_leaves_no_secret_behind(network: Network, project: Path, capsys: pytest.CaptureFixture[str]):
@@ -275,7 +341,7 @@ CMD ["python", "-c", "import os, time; print(os.environ['LEAK'], flush=True); ti
 
 
 def test_the_search_finds_what_a_careless_build_leaves_behind(network: Network, project: Path, tmp_path: Path):
-    leak = {"leak": secrets.token_hex(8), "proxy": network.secrets["proxy"]}
+    leak = {"leak": secrets.token_hex(8), "proxy": secrets.token_hex(8)}
     careless = tmp_path / "careless"
     shutil.copytree(project, careless)
     with (careless / "Dockerfile").open("a") as dockerfile:
@@ -293,6 +359,7 @@ def test_the_search_finds_what_a_careless_build_leaves_behind(network: Network, 
         REGISTRY=f"{network.registry.name}/careless",
         DOCKER_CONFIG=str(tmp_path / "client"),
     )
-    searched = search(network, released, leak)
+    known = frozenset(network.registry.digests("team/private-service"))
+    searched = search(network, released, leak, known)
     assert searched.kinds("leak") == PLACES
     assert {"provenance"} <= searched.kinds("proxy") <= {"provenance", "build record", "metadata", "engine's disk"}
