@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import trustme
 
@@ -21,12 +21,12 @@ PASSWORDS = f"{USER}:$2b$05$fCNZEo/3HfPZERjJVd7mJu8eGdsK7piK02dO/MLFlO0kdgonSV.v
 class Registry(contextlib.AbstractContextManager["Registry"]):
     """An empty registry at an IP address of this machine. Its certificates exist before it runs."""
 
-    def __init__(self, folder: Path, address: str) -> None:
+    def __init__(self, folder: Path, address: str, authority: trustme.CA | None = None) -> None:
         self.folder = folder
         self.address = address
         self.name = f"{address}:{free_port()}"
         self.certificates = folder / "ca.pem"
-        authority = trustme.CA()
+        authority = authority or trustme.CA()
         authority.cert_pem.write_to_path(self.certificates)
         authority.issue_cert(address).private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
         (folder / "htpasswd").write_text(PASSWORDS)
@@ -75,3 +75,15 @@ class Registry(contextlib.AbstractContextManager["Registry"]):
         """Return the file that stores a blob or a manifest."""
         algorithm, _, value = digest.partition(":")
         return self.folder / "data/docker/registry/v2/blobs" / algorithm / value[:2] / value / "data"
+
+    def digests(self, repository: str) -> list[str]:
+        """Return the digest of each blob and manifest of a repository."""
+        folder = self.folder / "data/docker/registry/v2/repositories" / repository
+        found = [*folder.glob("_layers/sha256/*"), *folder.glob("_manifests/revisions/sha256/*")]
+        return [f"sha256:{path.name}" for path in found]
+
+    def manifests(self, repository: str) -> dict[str, dict[str, Any]]:
+        """Return the indexes and manifests of a repository by digest."""
+        folder = self.folder / "data/docker/registry/v2/repositories" / repository
+        digests = [f"sha256:{path.name}" for path in folder.glob("_manifests/revisions/sha256/*")]
+        return {digest: json.loads(self.blob(digest).read_bytes()) for digest in digests}

@@ -1,15 +1,11 @@
 """A private index behind a CA of its own and a password: nothing is edited, and nothing leaks."""
 
-import base64
 import hashlib
-import http.server
 import json
 import re
-import ssl
 import subprocess
 import sys
 import tarfile
-import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +14,7 @@ import pytest
 import trustme
 
 from testing.docker import docker, inspect
+from testing.private_network import Server, index
 from testing.process import run
 from testing.service import Service
 from testing.template import generate, questions
@@ -43,43 +40,6 @@ def wheel(folder: Path) -> tuple[str, str]:
     return f"private-package==1.0 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
 
 
-class Index(http.server.BaseHTTPRequestHandler):
-    """PEP 503, over what lies in one folder, for whoever knows the password."""
-
-    folder: Path
-
-    def do_GET(self) -> None:
-        expected = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        if self.headers["Authorization"] != expected:
-            self.send_response(401)
-            self.send_header("WWW-Authenticate", 'Basic realm="index"')
-            self.end_headers()
-            return
-        parts = self.path.strip("/").split("/")
-        if parts[0] == "simple" and len(parts) == 2:
-            wheels = [
-                file.name for file in self.folder.glob("*.whl") if file.name.startswith(parts[1].replace("-", "_"))
-            ]
-            body = "".join(f'<a href="/files/{name}">{name}</a>\n' for name in wheels).encode()
-            kind = "text/html"
-        elif parts[0] == "files" and (self.folder / parts[-1]).is_file():
-            body, kind = (self.folder / parts[-1]).read_bytes(), "application/octet-stream"
-        else:
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    do_HEAD = do_GET
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def private(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict]:
     """The index, running where builds reach it; what a build must be told of it."""
@@ -94,27 +54,21 @@ def private(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     command = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, uv, MIRRORED)
     subprocess.run(command, check=True, capture_output=True)
 
-    server = http.server.ThreadingHTTPServer((gateway, 0), type("Here", (Index,), {"folder": folder}))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(HOST).configure_cert(context)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     # A private network's name server knows the index; here the build is told of it.
     hosts = folder / "hosts.hcl"
     hosts.write_text(f'target "_common" {{\n  extra-hosts = {{ "{HOST}" = "{gateway}" }}\n}}\n')
-    yield {
-        "bake": f"bake=docker buildx bake --file docker-bake.hcl --file {hosts}",
-        "requirement": requirement,
-        "ca": authority.cert_pem.bytes(),
-        "env": {
-            "INDEX_URL": f"https://{HOST}:{server.server_port}/simple/",
-            "SSL_CERT_FILE": str(folder / "ca.pem"),
-            "NETRC": str(folder / "netrc"),
-            "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
-        },
-    }
-    server.shutdown()
-    server.server_close()
+    with Server(index(folder), gateway, HOST, USER, PASSWORD, authority) as server:
+        yield {
+            "bake": f"bake=docker buildx bake --file docker-bake.hcl --file {hosts}",
+            "requirement": requirement,
+            "ca": authority.cert_pem.bytes(),
+            "env": {
+                "INDEX_URL": f"{server.url}/simple/",
+                "SSL_CERT_FILE": str(folder / "ca.pem"),
+                "NETRC": str(folder / "netrc"),
+                "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
+            },
+        }
 
 
 @pytest.fixture(scope="module", params=["uv", "pip"])

@@ -349,6 +349,13 @@ MUTANTS = (
         layout("lists_of_packages_stay_out_of_the_image", "packages"),
     ),
     Mutant(
+        "the mirror's password is not taken",
+        APT,
+        "    --mount=type=secret,id=netrc,target=/etc/apt/auth.conf \\\n",
+        "",
+        layout("debian_packages_come_from_a_mirror_with_a_password", "packages"),
+    ),
+    Mutant(
         "the tests reach the network",
         DEVELOPMENT,
         "RUN --network=none --mount=type=bind,source=pyproject.toml",

@@ -89,6 +89,21 @@ def test_a_step_that_downloads_packages_has_the_cache_and_the_secrets_and_any_ot
                 assert "--network=none" in entry.value, (name, entry)
 
 
+def test_debian_packages_come_from_a_mirror_with_a_password(outputs: Path):
+    steps = [
+        (name, entry)
+        for name in LAYOUTS
+        for entry in instructions(outputs / name)
+        if entry.name == "RUN" and "apt-get" in entry.value
+    ]
+    assert steps
+    for name, entry in steps:
+        for part in ("type=secret,id=netrc,", "type=secret,id=ca-certificates,", "${APT_MIRROR:-&}"):
+            assert part in entry.value, (name, entry)
+        declared = [other for other in instructions(outputs / name) if other.name == "ARG"]
+        assert any(other.stage == entry.stage and "APT_MIRROR" in other.value for other in declared), (name, entry)
+
+
 def test_lists_of_packages_stay_out_of_the_image(outputs: Path):
     for name in LAYOUTS:
         for entry in instructions(outputs / name):

@@ -192,7 +192,7 @@ def test_docker_buildx_bake(engine: None, outputs: Path):
         for key, target in targets.items():
             assert not any(tag.endswith(":latest") for tag in target.get("tags", []))
             # Arguments are recorded in the image; secrets are not.
-            arguments = {"INDEX_URL", "VERSION", "REVISION", "CREATED", "SOURCE", "PYTHON", "LICENSES"}
+            arguments = {"INDEX_URL", "APT_MIRROR", "VERSION", "REVISION", "CREATED", "SOURCE", "PYTHON", "LICENSES"}
             assert target["args"].keys() <= arguments
             if key.startswith("release"):
                 assert target["platforms"] == ["linux/amd64", "linux/arm64"]

@@ -41,6 +41,11 @@ variable "INDEX_URL" {
   default = ""
 }
 
+# A mirror of Debian's packages, with debian/ and debian-security/ below it.
+variable "APT_MIRROR" {
+  default = ""
+}
+
 # The image of the SBOM generator, for a network that cannot pull BuildKit's.
 variable "SBOM_GENERATOR" {
   default = ""
@@ -58,7 +63,8 @@ group "default" {
 target "_common" {
   context = "."
   args = {
-    INDEX_URL = INDEX_URL
+    INDEX_URL  = INDEX_URL
+    APT_MIRROR = APT_MIRROR
   }
   secret = concat(
     SSL_CERT_FILE == "" ? [] : ["id=ca-certificates,src=${SSL_CERT_FILE}"],
