@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,10 +15,6 @@ from testing.docker import free_port, get
 from testing.service import BaseImage, Service
 from testing.template import generate
 from testing.waiting import wait_until
-
-# `make reproducible` runs it: of a slim image, two builds differ now and then.
-if not os.environ.get("REPRODUCIBLE"):
-    collect_ignore = ["test_reproducible.py"]
 
 
 @pytest.fixture(scope="session")

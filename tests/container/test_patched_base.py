@@ -117,9 +117,7 @@ LAYOUTS: dict[str, tuple[Callable[[str], str], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("flavor", ["slim", "distroless"])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_patched_base_leaves_the_layers_of_the_service(
-    releases: Releases, flavor: str, layout: str, tmp_path: Path
-):
+def test_a_patched_base_leaves_the_layers_of_the_service(releases: Releases, flavor: str, layout: str, tmp_path: Path):
     edit, options = LAYOUTS[layout]
     name = f"{flavor}-{layout.replace(' ', '').replace('--', '-')}"
     project = generate(tmp_path / "service", service_name=name, flavor=flavor)
@@ -138,5 +136,6 @@ def test_a_patched_base_leaves_the_layers_of_the_service(
         f"\n{flavor}, {layout}: {len(changed)} of {len(after.own)} layers of the service changed,"
         f" {sum(changed.values())} bytes; base {sum(after.base.values())} bytes;"
         f" pushed {releases.stored() - stored} bytes",
-        [*after.own.values()], [*changed.values()]
+        [*after.own.values()],
+        [*changed.values()],
     )
