@@ -67,6 +67,8 @@ class Releases:
             "REGISTRY": f"{self.registry.name}/team",
             "SSL_CERT_FILE": certificates,
             "VERSION": "1.2.3",
+            # As a pipeline rebuilds a release: steps from the cache would keep the times of an earlier commit.
+            "NO_CACHE": "true",
         }
         bake = (
             *("docker", "buildx", "bake", "--file", "docker-bake.hcl", "--allow", f"fs.read={certificates}"),
@@ -134,8 +136,12 @@ def test_a_patched_base_leaves_the_layers_of_the_service(releases: Releases, fla
     changed = {digest: size for digest, size in after.own.items() if digest not in before.own}
     print(
         f"\n{flavor}, {layout}: {len(changed)} of {len(after.own)} layers of the service changed,"
-        f" {sum(changed.values())} bytes; base {sum(after.base.values())} bytes;"
-        f" pushed {releases.stored() - stored} bytes",
-        [*after.own.values()],
-        [*changed.values()],
+        f" {sum(changed.values())} bytes; base {sum(after.base.values())} bytes,"
+        f" pushed {releases.stored() - stored} bytes"
     )
+    if layout == "without --link and times":
+        assert sum(changed.values()) > 0.9 * sum(after.own.values())
+    else:
+        # In slim, the layer with the user has the base's /etc/passwd.
+        assert len(changed) == (flavor == "slim")
+        assert sum(changed.values()) < 10_000

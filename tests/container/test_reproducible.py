@@ -6,6 +6,7 @@ import shlex
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.xdist_group("reproducible")
 REGISTRY = "registry.example.com"
 PYTHON = "python:3.13-slim-trixie"
 SHARED = {"base": "shared", "base_image": f"{REGISTRY}/python-base"}
-SERVICES = {
+SERVICES: dict[str, dict[str, Any]] = {
     "upstream distroless": {"flavor": "distroless"},
     "upstream slim": {"flavor": "slim"},
     "upstream slim, no bytecode": {"flavor": "slim", "bytecode": False},
