@@ -77,7 +77,7 @@ rolls: .venv/.installed ## Measure what a new version costs, by each way (ARGS="
 # `make test` builds the services that need no base image.
 .PHONY: reproducible
 reproducible: .venv/.installed ## Build all kinds of images twice, a day apart by the clock, and print their digests
-	REPRODUCIBLE=all $(bin)/pytest --capture=no tests/container/test_reproducible.py $(ARGS)
+	REPRODUCIBLE=all $(bin)/pytest --capture=no tests/container/test_reproducible.py tests/container/test_patched_base.py $(ARGS)
 
 .PHONY: score
 score: .venv/.installed ## Score every kind of service by the container checklist, and write docs/checklist.md
