@@ -21,13 +21,10 @@ pytestmark = pytest.mark.xdist_group("reproducible")
 
 REGISTRY = "registry.example.com"
 PYTHON = "python:3.13-slim-trixie"
-SHARED = {"base": "shared", "base_image": f"{REGISTRY}/python-base"}
 SERVICES: dict[str, dict[str, Any]] = {
     "upstream distroless": {"flavor": "distroless"},
     "upstream slim": {"flavor": "slim"},
     "upstream slim, no bytecode": {"flavor": "slim", "bytecode": False},
-    "shared distroless": SHARED | {"flavor": "distroless"},
-    "shared slim": SHARED | {"flavor": "slim"},
 }
 FLAVORS = ("builder", "slim", "distroless")
 # `make reproducible` builds all kinds, `make test` those that take seconds.
@@ -111,12 +108,10 @@ def build(engines: Engines, project: Path) -> tuple[str, str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_builds_give_the_same_digest(request: pytest.FixtureRequest, engines: Engines, kind: str, tmp_path: Path):
-    if not kind.startswith("upstream"):
-        base = request.getfixturevalue("base")
     if kind in SERVICES:
         first, second = build(engines, commit(generate(tmp_path / "s", service_name="hello", **SERVICES[kind])))
     else:
-        first, second = base[kind.removeprefix("base ")]
+        first, second = request.getfixturevalue("base")[kind.removeprefix("base ")]
     print(f"\n{kind:26} {first}\n{'a day later':26} {second}")
     assert first == second
 
