@@ -74,9 +74,10 @@ bench: .venv/.installed ## Measure size, start and rebuild against other layouts
 rolls: .venv/.installed ## Measure what a new version costs, by each way (ARGS="roll swarm" for some of them)
 	@$(bin)/python -m bench.rolls $(ARGS)
 
+# `make test` builds the services that need no base image.
 .PHONY: reproducible
-reproducible: .venv/.installed ## Build images twice, a day apart by the clock, and compare their digests
-	REPRODUCIBLE=yes $(bin)/pytest tests/container/test_reproducible.py $(ARGS)
+reproducible: .venv/.installed ## Build all kinds of images twice, a day apart by the clock, and print their digests
+	REPRODUCIBLE=all $(bin)/pytest --capture=no tests/container/test_reproducible.py tests/container/test_patched_base.py $(ARGS)
 
 # `make test` builds three kinds of images.
 .PHONY: podman

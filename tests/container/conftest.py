@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import importlib.util
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -21,10 +20,6 @@ from testing.service import BaseImage, Service
 from testing.swarm import Swarm
 from testing.template import generate
 from testing.waiting import wait_until
-
-# `make reproducible` runs it: of a slim image, two builds differ now and then.
-if not os.environ.get("REPRODUCIBLE"):
-    collect_ignore = ["test_reproducible.py"]
 
 
 @pytest.fixture(scope="session")

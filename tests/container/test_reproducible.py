@@ -1,6 +1,7 @@
 """Two clean builds of one commit, a day apart by the clock that the build sees, give the same image."""
 
 import json
+import os
 import shlex
 import tarfile
 from collections.abc import Iterator
@@ -18,7 +19,18 @@ from testing.template import generate
 
 pytestmark = pytest.mark.xdist_group("reproducible")
 
-FLAVORS = ("distroless", "slim")
+REGISTRY = "registry.example.com"
+PYTHON = "python:3.13-slim-trixie"
+SERVICES: dict[str, dict[str, Any]] = {
+    "upstream distroless": {"flavor": "distroless"},
+    "upstream slim": {"flavor": "slim"},
+    "upstream slim, no bytecode": {"flavor": "slim", "bytecode": False},
+}
+FLAVORS = ("builder", "slim", "distroless")
+# `make reproducible` builds all kinds, `make test` those that take seconds.
+KINDS = ["upstream distroless", "upstream slim"]
+if os.environ.get("REPRODUCIBLE") == "all":
+    KINDS = [*SERVICES, *(f"base {flavor}" for flavor in FLAVORS)]
 
 
 class Engine(Swarm):
@@ -29,55 +41,85 @@ class Engine(Swarm):
         exports = run(ROOT / "engine" / "moved-clock", str(days)).stdout
         self.env |= dict([shlex.split(exports)[1].split("=", 1)])
 
-    def build(self, project: Path, archive: Path) -> str:
-        """Build without a cache what `make release` pushes, for this platform; return the digest of the manifest."""
+    def build(self, project: Path, folder: Path, *targets: str, load: bool = False, **args: str) -> list[str]:
+        """Build without a cache what `make release` pushes, for this platform; return the digests of the manifests.
+
+        The layers are compressed at the default level, which is faster. `load` keeps the images in the engine.
+        """
+        folder.mkdir()
         certificates = find_certificates()
         env = {"SSL_CERT_FILE": certificates, "EPOCH": git(project, "log", "-1", "--format=%ct")}
         bake = ("buildx", "bake", "--file", project / "docker-bake.hcl")
-        targets: dict[str, Any] = json.loads(self.docker(*bake, "--print", "release", env=env))["target"]
-        (release,) = targets["release"]["output"]
-        attributes = {key: value for key, value in release.items() if key not in ("type", "push", "store")}
-        output = ",".join(["type=oci", f"dest={archive}", *(f"{key}={value}" for key, value in attributes.items())])
-        allowed = [f"fs.read={certificates}", f"fs.read={project}", f"fs.write={archive.parent}"]
-        self.docker(
-            *bake,
-            "--no-cache",
-            *(word for what in allowed for word in ("--allow", what)),
-            *("--set", f"image.context={project}", "--set", f"image.output={output}", "image"),
-            env=env,
-        )
-        with tarfile.open(archive) as image:
-            index = image.extractfile("index.json")
-            assert index
-            return json.load(index)["manifests"][0]["digest"]
+        printed = json.loads(self.docker(*bake, "--print", "release", env=env))["target"]
+        (release,) = next(iter(printed.values()))["output"]
+        left_out = ("type", "push", "store", "compression-level")
+        output = ",".join(["type=oci", *(f"{key}={value}" for key, value in release.items() if key not in left_out)])
+        sets = [f"*.context={project}", *(f"*.args.{name}={value}" for name, value in args.items())]
+        sets += [f"{target}.output={output},dest={folder}/{target}.tar" for target in targets]
+        allowed = [f"fs.read={certificates}", f"fs.read={project}", f"fs.write={folder}"]
+        options = [word for what in allowed for word in ("--allow", what)] + [
+            word for value in sets for word in ("--set", value)
+        ]
+        self.docker(*bake, "--no-cache", *options, *targets, env=env)
+        digests = []
+        for target in targets:
+            archive = folder / f"{target}.tar"
+            if load:
+                self.docker("load", "--quiet", "--input", archive)
+            with tarfile.open(archive) as image:
+                index = image.extractfile("index.json")
+                assert index
+                digests.append(json.load(index)["manifests"][0]["digest"])
+            archive.unlink()
+        return digests
+
+
+Engines = tuple[Engine, Engine]
 
 
 @pytest.fixture(scope="module")
-def engines(engine: None) -> Iterator[tuple[Engine, Engine]]:
+def engines(engine: None) -> Iterator[Engines]:
     with Engine(0) as today, Engine(1) as tomorrow:
         for one in (today, tomorrow):
-            one.load("python:3.13-slim-trixie")
+            one.load("debian:trixie-slim", PYTHON)
         yield today, tomorrow
 
 
-def digests(engines: tuple[Engine, Engine], project: Path) -> list[str]:
-    return [one.build(project, project.parent / f"{number}.tar") for number, one in enumerate(engines)]
+@pytest.fixture(scope="module")
+def base(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
+    """Build the base images in both engines, which keep them; return the digests of each flavor."""
+    folder = tmp_path_factory.mktemp("base")
+    project = commit(generate(folder / "base", kind="base-image", registry=REGISTRY))
+    variables = json.loads(engines[0].docker("image", "inspect", "--format", "{{json .Config.Env}}", PYTHON))
+    version = dict(variable.split("=", 1) for variable in variables)["PYTHON_VERSION"]
+    targets = [f"image-3-13-{flavor}" for flavor in FLAVORS]
+    first, second = (
+        one.build(project, folder / str(number), *targets, load=True, PYTHON_VERSION=version)
+        for number, one in enumerate(engines)
+    )
+    return dict(zip(FLAVORS, zip(first, second, strict=True), strict=True))
 
 
-@pytest.fixture(params=FLAVORS)
-def project(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    return commit(generate(tmp_path / "service", service_name="hello-service", flavor=request.param))
+def build(engines: Engines, project: Path) -> tuple[str, str]:
+    """Build a service in both engines; return the digests."""
+    first, second = (one.build(project, project.parent / str(n), "image")[0] for n, one in enumerate(engines))
+    return first, second
 
 
-def test_two_builds_give_the_same_digest(engines: tuple[Engine, Engine], project: Path):
-    first, second = digests(engines, project)
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_builds_give_the_same_digest(request: pytest.FixtureRequest, engines: Engines, kind: str, tmp_path: Path):
+    if kind in SERVICES:
+        first, second = build(engines, commit(generate(tmp_path / "s", service_name="hello", **SERVICES[kind])))
+    else:
+        first, second = request.getfixturevalue("base")[kind.removeprefix("base ")]
+    print(f"\n{kind:26} {first}\n{'a day later':26} {second}")
     assert first == second
 
 
-@pytest.mark.parametrize("project", ["slim"], indirect=True)
-def test_a_build_date_in_a_file_is_noticed(engines: tuple[Engine, Engine], project: Path):
+def test_a_build_date_in_a_file_is_noticed(engines: Engines, tmp_path: Path):
     """The negative control: the two builds do see different days."""
+    project = commit(generate(tmp_path / "service", service_name="hello-service", flavor="slim"))
     dockerfile = project / "Dockerfile"
     dockerfile.write_text(dockerfile.read_text().replace("useradd", "date +%F >/built && SOURCE_DATE_EPOCH=1 useradd"))
-    first, second = digests(engines, project)
+    first, second = build(engines, project)
     assert first != second
