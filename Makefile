@@ -59,7 +59,7 @@ expected: .venv/.installed ## Write tests/render/expected, the outputs whose cha
 	$(bin)/python -m testing.expected
 
 .PHONY: examples
-examples: .venv/.installed ## Render the template onto the services in examples/
+examples: .venv/.installed ## Write the generated files in examples/
 	$(bin)/python -m testing.examples
 
 .PHONY: cookiecutter
@@ -93,7 +93,7 @@ release: .venv/.installed ## Check, commit and tag a release (VERSION=1.2.3)
 .PHONY: clean
 clean: ## Remove everything that the other commands created here
 	rm -rf build dist .venv .venv-checkov .renovate .pytest_cache .ruff_cache .mypy_cache *.egg-info .coverage
-	find . -name __pycache__ -prune -exec rm -rf {} +
+	find . \( -name __pycache__ -o -name .ruff_cache \) -prune -exec rm -rf {} +
 
 # The parts of `make lint`, which .pre-commit-config.yaml calls one by one.
 
