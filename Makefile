@@ -59,7 +59,7 @@ expected: .venv/.installed ## Write tests/render/expected, the outputs whose cha
 	$(bin)/python -m testing.expected
 
 .PHONY: examples
-examples: .venv/.installed ## Write the generated files in examples/
+examples: .venv/.installed ## Render the template onto the services in examples/
 	$(bin)/python -m testing.examples
 
 .PHONY: cookiecutter
@@ -120,6 +120,8 @@ lint-workflows: .venv/.installed
 	$(bin)/actionlint
 	$(bin)/zizmor --offline --persona auditor --quiet .github
 	$(bin)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(bin)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(bin)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
 .venv/.installed: requirements/dev.txt
 	scripts/venv .venv $<
