@@ -62,6 +62,10 @@ expected: .venv/.installed ## Write tests/render/expected, the outputs whose cha
 examples: .venv/.installed ## Render the template onto the services in examples/
 	$(bin)/python -m testing.examples
 
+.PHONY: record
+record: .venv/.installed ## Run the two commands of the README, and write pictures of the terminal to docs/img
+	$(bin)/python scripts/record.py
+
 .PHONY: cookiecutter
 cookiecutter: .venv/.installed ## Write cookiecutter.json from the questions
 	$(bin)/python scripts/cookiecutter_json.py

@@ -1,6 +1,7 @@
 """The documents at the top of this repository name only what exists."""
 
 import re
+from xml.etree import ElementTree
 
 import pytest
 
@@ -15,7 +16,9 @@ def document(request: pytest.FixtureRequest) -> str:
 
 
 def test_make_has_every_command_that_a_document_names(document: str):
-    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    # The commands of this repository, and those of a service.
+    makefiles = (ROOT / "Makefile", ROOT / "examples/default/hello-service/Makefile")
+    targets = {name for file in makefiles for name in re.findall(r"^([a-z-]+):.*## ", file.read_text(), re.MULTILINE)}
     assert set(re.findall(r"(?:`|^    )make ([a-z-]+)", document, re.MULTILINE)) <= targets
 
 
@@ -31,3 +34,19 @@ def test_the_readme_is_short_and_has_the_command_of_the_tests():
     readme = (ROOT / "README.md").read_text()
     assert len(readme.splitlines()) < 100
     assert "`make test`" in readme and "`make lint`" in readme
+
+
+def test_the_pictures_of_the_terminal_show_the_commands_of_the_readme_and_load_nothing():
+    readme = (ROOT / "README.md").read_text()
+    shown = re.findall(r"^    (?:uvx )?(.+ hello-service.*)$", readme, re.MULTILINE)
+    assert len(shown) == 2
+    for name in ("light", "dark"):
+        file = ROOT / "docs" / "img" / f"terminal-{name}.svg"
+        assert f"docs/img/{file.name}" in readme
+        picture = ElementTree.fromstring(file.read_text())
+        text = "".join(picture.itertext()).replace("\xa0", " ")
+        assert [command for command in (*shown, "Healthy") if command not in text] == []
+        # A namespace, and a comment.
+        addresses = {"http://www.w3.org/2000/svg", "https://www.textualize.io"}
+        assert set(re.findall(r"https?://[^\s\"<>]+", file.read_text())) <= addresses
+        assert not re.search(r"/tmp/|/home/|/root/|url\((?!#)", file.read_text())
