@@ -3,9 +3,10 @@
     python scripts/record.py
 
 `make record` runs this. It needs a Docker Engine. The pictures show what the commands printed, except that the
-middle of the build is left out, and that the template's path is its placeholder in the README.
+middle of each output is left out, and that the README's placeholder stands for the path of the template.
 """
 
+import io
 import itertools
 import os
 import re
@@ -26,6 +27,7 @@ from rich.text import Text
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from testing.docker import docker  # noqa: E402
 from testing.engine import ensure_engine  # noqa: E402
 from testing.git import isolate_git  # noqa: E402
 from testing.process import TOOLS  # noqa: E402
@@ -34,7 +36,7 @@ from testing.template import isolate_copier, working_clone  # noqa: E402
 IMAGES = ROOT / "docs" / "img"
 TEMPLATE = "git+URL-OF-THIS-REPOSITORY"
 SERVICE = "hello-service"
-# With how many lines of the output are shown at its beginning and at its end.
+# How many lines of each command's output are shown, at the beginning and at the end.
 COMMANDS = {f"copier copy --defaults {TEMPLATE} {SERVICE}": (5, 8), f"make -C {SERVICE} up": (15, 9)}
 COLUMNS = 108
 # High enough that nothing scrolls away.
@@ -60,6 +62,8 @@ SVG = re.sub(r"@font-face \{\{.*?\n    \}\}\n", "", CONSOLE_SVG_FORMAT, flags=re
 
 def main() -> None:
     ensure_engine()
+    if docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={SERVICE}"):
+        raise SystemExit(f"make record: the compose project {SERVICE} exists; remove it first")
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary).resolve()
@@ -83,9 +87,8 @@ def main() -> None:
         text = replace(text, word, replacement)
     IMAGES.mkdir(exist_ok=True)
     for name, theme in THEMES.items():
-        with Path("/dev/null").open("w") as sink:
-            console = Console(record=True, width=COLUMNS, file=sink, force_terminal=True, color_system="truecolor")
-            console.print(text, soft_wrap=True)
+        console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+        console.print(text, soft_wrap=True)
         svg = console.export_svg(title="", theme=theme, code_format=SVG, unique_id=f"terminal-{name}")
         (IMAGES / f"terminal-{name}.svg").write_text("\n".join(line.rstrip() for line in svg.splitlines()) + "\n")
 
@@ -105,7 +108,7 @@ def run(command: str, folder: Path) -> list[Text]:
             break
     child.close()
     lines = list(seen(screen))
-    if child.exitstatus:
+    if child.exitstatus != 0:
         raise SystemExit("\n".join([f"`{command}` failed with exit status {child.exitstatus}:", *map(str, lines)]))
     return lines
 
