@@ -62,6 +62,10 @@ expected: .venv/.installed ## Write tests/render/expected, the outputs whose cha
 examples: .venv/.installed ## Render the template onto the services in examples/
 	$(bin)/python -m testing.examples
 
+.PHONY: record
+record: .venv/.installed ## Run the two commands of the README, and write pictures of the terminal to docs/img
+	$(bin)/python scripts/record.py
+
 .PHONY: cookiecutter
 cookiecutter: .venv/.installed ## Write cookiecutter.json from the questions
 	$(bin)/python scripts/cookiecutter_json.py
@@ -103,7 +107,9 @@ clean: ## Remove everything that the other commands created here
 
 # The parts of `make lint`, which .pre-commit-config.yaml calls one by one.
 
+# One cache: ruff would write another one beside each pyproject.toml in examples/.
 .PHONY: lint-python
+lint-python: export RUFF_CACHE_DIR = .ruff_cache
 lint-python: .venv/.installed
 	$(bin)/ruff check
 	$(bin)/ruff format --check
@@ -126,6 +132,8 @@ lint-workflows: .venv/.installed
 	$(bin)/actionlint
 	$(bin)/zizmor --offline --persona auditor --quiet .github
 	$(bin)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(bin)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(bin)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
 .venv/.installed: requirements/dev.txt
 	scripts/venv .venv $<

@@ -1,29 +1,69 @@
-"""Render the template onto the services in examples/.
+"""Write the generated files in examples/.
 
 Run it by `make examples`, then read `git diff examples`.
 """
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from testing import ROOT
-from testing.template import ANSWERS_FILE, generate, snapshot
+from testing.git import commit, isolate_git
+from testing.process import run
+from testing.template import ANSWERS_FILE, FIXTURES, generate, snapshot
 
 EXAMPLES = ROOT / "examples"
 
 
 class Example(NamedTuple):
-    """A service: the files and folders that its owner wrote, and its answers."""
+    """A project: its answers, and the files and folders that its owner wrote."""
 
-    source: tuple[str, ...]
     answers: dict[str, Any]
+    source: tuple[str, ...] = ()
 
 
 TABLE = {
+    "default/hello-service": Example({"service_name": "hello-service"}),
+    "django/bookings": Example(
+        {
+            "service_name": "bookings",
+            "description": "Takes bookings for the rooms of a guest house",
+            "framework": "django",
+            "flavor": "distroless",
+            "ci": "github",
+            "registry": "registry.example.com/team",
+            "targets": ["kubernetes"],
+        }
+    ),
+    "base-image/python-base": Example(
+        {
+            "kind": "base-image",
+            "image_name": "python-base",
+            "python_versions": ["3.13"],
+            "registry": "registry.example.com/team",
+            "ci": "github",
+        }
+    ),
+    "monorepo/services/api": Example(
+        {
+            "service_name": "api",
+            "description": "Answers the clients",
+            "registry": "registry.example.com/team",
+            "ci": "none",
+        }
+    ),
+    "monorepo/services/jobs": Example(
+        {
+            "service_name": "jobs",
+            "description": "Does what takes longer than a request",
+            "framework": "worker",
+            "registry": "registry.example.com/team",
+            "ci": "none",
+        }
+    ),
     "stack/orders": Example(
-        ("manage.py", "orders", "sales", "requirements.in", "requirements.txt"),
         {
             "source": "existing",
             "service_name": "orders",
@@ -46,32 +86,63 @@ TABLE = {
             ],
             "targets": ["proxy"],
         },
+        ("manage.py", "orders", "sales", "requirements.in", "requirements.txt"),
     ),
 }
 
+# A service of tests/fixtures, which tests/container builds before and after it is adopted.
+ADOPTED = "shop"
 
-def render(name: str, folder: Path) -> Path:
-    """Copy the owner's files of an example to `folder`, and render the template onto them; return it."""
-    example = TABLE[name]
-    for entry in example.source:
-        source = EXAMPLES / name / entry
-        if source.is_dir():
-            shutil.copytree(source, folder / entry, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, folder / entry)
-    generate(folder, **example.answers)
-    answers = folder / ANSWERS_FILE
-    answers.write_text(answers.read_text().replace(str(snapshot()), "URL-OF-THE-TEMPLATE"))
+
+def render(folder: Path) -> Path:
+    """Write the generated files of examples/, and what their services consist of besides, to `folder`; return it."""
+    for name, example in TABLE.items():
+        for entry in example.source:
+            copy(EXAMPLES / name / entry, folder / name / entry)
+        generate(folder / name, **example.answers)
+    adopt(folder / "adopted")
+    for answers in folder.rglob(ANSWERS_FILE):
+        answers.write_text(answers.read_text().replace(str(snapshot()), "URL-OF-THE-TEMPLATE"))
     return folder
 
 
+def adopt(folder: Path) -> None:
+    """Write a service before and after `fleet adopt`, and what the command printed."""
+    copy(FIXTURES / ADOPTED, folder / "before")
+    with tempfile.TemporaryDirectory() as temporary:
+        service = Path(temporary).resolve() / ADOPTED
+        copy(FIXTURES / ADOPTED, service)
+        commit(service)
+        command = (sys.executable, "-m", "fleet", "adopt", service, "--template", snapshot(), "--yes")
+        output = run(*command, env={"PYTHONPATH": str(ROOT), "COLUMNS": "100"}).stdout
+        shutil.rmtree(service / ".git")
+        copy(service, folder / "after")
+    lines = output.replace(str(service), f"~/{ADOPTED}").strip().splitlines()
+    text = "\n".join(line.rstrip() for line in lines)
+    (folder / "adopt.txt").write_text(f"$ fleet adopt ~/{ADOPTED} --yes\n{text}\n")
+
+
+def copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+
+
+def generated(folder: Path) -> list[Path]:
+    """Return the files and folders of examples/, in `folder`, that are generated as a whole."""
+    return [folder / name for name in (*TABLE, "adopted/before", "adopted/after", "adopted/adopt.txt")]
+
+
 def main() -> None:
-    for name in TABLE:
-        with tempfile.TemporaryDirectory() as folder:
-            rendered = render(name, Path(folder, "rendered"))
-            shutil.rmtree(EXAMPLES / name)
-            shutil.copytree(rendered, EXAMPLES / name)
+    with tempfile.TemporaryDirectory() as temporary:
+        isolate_git(Path(temporary))
+        rendered = render(Path(temporary, "examples"))
+        for committed in generated(EXAMPLES):
+            if committed.is_dir():
+                shutil.rmtree(committed)
+            copy(rendered / committed.relative_to(EXAMPLES), committed)
 
 
 if __name__ == "__main__":
