@@ -6,31 +6,33 @@ import shlex
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from testing import ROOT
 from testing.git import commit, git
 from testing.process import run
+from testing.registry import Registry
 from testing.service import find_certificates
 from testing.swarm import Swarm
 from testing.template import generate
 
 pytestmark = pytest.mark.xdist_group("reproducible")
 
-REGISTRY = "registry.example.com"
 PYTHON = "python:3.13-slim-trixie"
 SERVICES: dict[str, dict[str, Any]] = {
     "upstream distroless": {"flavor": "distroless"},
     "upstream slim": {"flavor": "slim"},
     "upstream slim, no bytecode": {"flavor": "slim", "bytecode": False},
+    "shared distroless": {"base": "shared", "flavor": "distroless"},
+    "shared slim": {"base": "shared", "flavor": "slim"},
 }
 FLAVORS = ("builder", "slim", "distroless")
 # `make reproducible` builds all kinds, `make test` those that take seconds.
 KINDS = ["upstream distroless", "upstream slim"]
 if os.environ.get("REPRODUCIBLE") == "all":
-    KINDS = [*SERVICES, *(f"base {flavor}" for flavor in FLAVORS)]
+    KINDS = [*(f"base {flavor}" for flavor in FLAVORS), *SERVICES]
 
 
 class Engine(Swarm):
@@ -40,6 +42,13 @@ class Engine(Swarm):
         super().__init__(1, options="--feature containerd-snapshotter=true")
         exports = run(ROOT / "engine" / "moved-clock", str(days)).stdout
         self.env |= dict([shlex.split(exports)[1].split("=", 1)])
+        # The variables with which docker reaches the registry.
+        self.client: dict[str, str] = {}
+
+    def trust(self, registry: Registry) -> None:
+        """Make the engine, which does not run yet, trust a registry."""
+        self.env["SSL_CERT_FILE"] = str(registry.certificates)
+        self.client = {"DOCKER_CONFIG": registry.env["DOCKER_CONFIG"]}
 
     def build(self, project: Path, folder: Path, *targets: str, load: bool = False, **args: str) -> list[str]:
         """Build without a cache what `make release` pushes, for this platform; return the digests of the manifests.
@@ -48,7 +57,7 @@ class Engine(Swarm):
         """
         folder.mkdir()
         certificates = find_certificates()
-        env = {"SSL_CERT_FILE": certificates, "EPOCH": git(project, "log", "-1", "--format=%ct")}
+        env = self.client | {"SSL_CERT_FILE": certificates, "EPOCH": git(project, "log", "-1", "--format=%ct")}
         bake = ("buildx", "bake", "--file", project / "docker-bake.hcl")
         printed = json.loads(self.docker(*bake, "--print", "release", env=env))["target"]
         (release,) = next(iter(printed.values()))["output"]
@@ -77,19 +86,37 @@ class Engine(Swarm):
 Engines = tuple[Engine, Engine]
 
 
+class Base(NamedTuple):
+    """A base image in the registry, and the digests of each flavor from both engines."""
+
+    name: str
+    digests: dict[str, tuple[str, str]]
+
+
 @pytest.fixture(scope="module")
-def engines(engine: None) -> Iterator[Engines]:
-    with Engine(0) as today, Engine(1) as tomorrow:
+def places(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engines, Registry]]:
+    """Start the engines, and a registry that both reach."""
+    today, tomorrow = Engine(0), Engine(1)
+    registry = Registry(tmp_path_factory.mktemp("registry"), f"{today.env['SWARM_NET']}.1")
+    for one in (today, tomorrow):
+        one.trust(registry)
+    with today, tomorrow, registry:
         for one in (today, tomorrow):
             one.load("debian:trixie-slim", PYTHON)
-        yield today, tomorrow
+        yield (today, tomorrow), registry
 
 
 @pytest.fixture(scope="module")
-def base(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
-    """Build the base images in both engines, which keep them; return the digests of each flavor."""
+def engines(places: tuple[Engines, Registry]) -> Engines:
+    return places[0]
+
+
+@pytest.fixture(scope="module")
+def base(places: tuple[Engines, Registry], tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """Build the base images in both engines, and push those of the first; services pull them."""
+    engines, registry = places
     folder = tmp_path_factory.mktemp("base")
-    project = commit(generate(folder / "base", kind="base-image", registry=REGISTRY))
+    project = commit(generate(folder / "base", kind="base-image", registry=f"{registry.name}/team"))
     variables = json.loads(engines[0].docker("image", "inspect", "--format", "{{json .Config.Env}}", PYTHON))
     version = dict(variable.split("=", 1) for variable in variables)["PYTHON_VERSION"]
     targets = [f"image-3-13-{flavor}" for flavor in FLAVORS]
@@ -97,7 +124,10 @@ def base(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         one.build(project, folder / str(number), *targets, load=True, PYTHON_VERSION=version)
         for number, one in enumerate(engines)
     )
-    return dict(zip(FLAVORS, zip(first, second, strict=True), strict=True))
+    name = f"{registry.name}/team/python-base"
+    for flavor in FLAVORS:
+        engines[0].docker("push", "--quiet", f"{name}:3.13-{flavor}", env=engines[0].client)
+    return Base(name, dict(zip(FLAVORS, zip(first, second, strict=True), strict=True)))
 
 
 def build(engines: Engines, project: Path) -> tuple[str, str]:
@@ -109,9 +139,12 @@ def build(engines: Engines, project: Path) -> tuple[str, str]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_builds_give_the_same_digest(request: pytest.FixtureRequest, engines: Engines, kind: str, tmp_path: Path):
     if kind in SERVICES:
-        first, second = build(engines, commit(generate(tmp_path / "s", service_name="hello", **SERVICES[kind])))
+        answers = SERVICES[kind]
+        if kind.startswith("shared"):
+            answers = answers | {"base_image": request.getfixturevalue("base").name}
+        first, second = build(engines, commit(generate(tmp_path / "s", service_name="hello", **answers)))
     else:
-        first, second = request.getfixturevalue("base")[kind.removeprefix("base ")]
+        first, second = request.getfixturevalue("base").digests[kind.removeprefix("base ")]
     print(f"\n{kind:26} {first}\n{'a day later':26} {second}")
     assert first == second
 
