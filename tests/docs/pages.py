@@ -87,6 +87,8 @@ def execute(page: str, folder: Path, template: Path, project: str) -> list[tuple
         # Instead of 8000, which may be in use.
         "HELLO_SERVICE_PORT": port,
         "SHOP_PORT": port,
+        # Instead of VERSION 0.0.0-dev, which another test may build.
+        "SHOP_IMAGE": f"shop:0.0.0-{project}",
         "COMPOSE_PROJECT_NAME": project,
         "VERSION": f"0.0.0-{project}",
         "SSL_CERT_FILE": certificates,
