@@ -24,7 +24,9 @@ def check(page: str, folder: Path, template: Path, project: str, record: Callabl
     for block, printed in execute(page, folder, template, project):
         if block.output is not None:
             shown = re.compile(pattern(block.output), re.DOTALL)
-            assert shown.fullmatch(printed.strip()), f"docs/{page}:\n{block.commands}\n{printed}"
+            assert shown.fullmatch(re.sub(" +$", "", printed, flags=re.MULTILINE).strip()), (
+                f"docs/{page}:\n{block.commands}\n{printed}"
+            )
     record("commands", (page, sum(count(block.commands) for block in blocks(page))))
 
 
