@@ -78,6 +78,11 @@ site: .venv-site/.installed ## Build the site from docs/ into build/site; fail o
 site-serve: .venv-site/.installed ## Serve the site on 127.0.0.1:8000, and build it again at every change
 	.venv-site/bin/zensical serve
 
+# Not a part of `make test`: it needs Chromium (Debian: apt-get install chromium) and minutes.
+.PHONY: site-check
+site-check: site .site-check/.installed ## Check every page in headless Chromium (CHROMIUM=PATH; SHOTS=FOLDER keeps pictures)
+	NODE_PATH=.site-check/node_modules PATH="$(CURDIR)/$(bin):$$PATH" node scripts/site-check.js
+
 .PHONY: bench
 bench: .venv/.installed ## Measure size, start and rebuild against other layouts
 	$(bin)/python -m bench.layouts $(ARGS)
@@ -104,7 +109,7 @@ release: .venv/.installed ## Check, commit and tag a release (VERSION=1.2.3)
 
 .PHONY: clean
 clean: ## Remove everything that the other commands created here
-	rm -rf build dist .venv .venv-checkov .venv-site .renovate .cache .pytest_cache .ruff_cache .mypy_cache *.egg-info .coverage
+	rm -rf build dist .venv .venv-checkov .venv-site .renovate .site-check .cache .pytest_cache .ruff_cache .mypy_cache *.egg-info .coverage
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The parts of `make lint`, which .pre-commit-config.yaml calls one by one.
@@ -147,4 +152,9 @@ renovate = 44.121.2
 .renovate/.installed: Makefile .venv/.installed
 	rm -rf .renovate && mkdir .renovate
 	PATH="$(CURDIR)/$(bin):$$PATH" npm install --prefix .renovate --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error renovate@$(renovate)
+	touch $@
+
+.site-check/.installed: Makefile .venv/.installed
+	rm -rf .site-check && mkdir .site-check
+	PATH="$(CURDIR)/$(bin):$$PATH" npm install --prefix .site-check --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error axe-core@4.14.1 playwright-core@1.65.1
 	touch $@

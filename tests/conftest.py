@@ -44,7 +44,7 @@ def engine(isolated: Path) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the scores by the checklist, how much the update tests covered, the commands of each page, and the fault table."""
+    """Print the scores, how much the update tests covered, the commands of each page, and the fault table."""
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
     scores = dict(value for report in reports for key, value in report.user_properties if key == "score")
     if scores:
