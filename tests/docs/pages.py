@@ -1,7 +1,8 @@
 """Read the pages of docs/, and run the commands of a page.
 
 A page that begins with `<!-- run: light -->` or `<!-- run: engine -->` has its `sh` blocks run, in
-order, by one shell that starts in an empty folder. A `text` block that follows a `sh` block directly is
+order, by one shell that starts in an empty folder; with `<!-- run: light in NAME -->` it starts in a
+service, one of SERVICES, that is generated and committed. A `text` block that follows a `sh` block directly is
 the standard output of that block; `...` stands for anything. Indented blocks are not run.
 """
 
@@ -13,13 +14,25 @@ from typing import NamedTuple
 
 from testing import ROOT
 from testing.docker import free_port
+from testing.git import commit
 from testing.process import TOOLS
 from testing.service import find_certificates
+from testing.template import generate_from
 from testing.uv import uv_environment
 
 DOCS = ROOT / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+KIND = re.compile(r"<!-- run: (light|engine)(?: in ([\w-]+))? -->\n")
+SERVICES = {
+    "a-starter": {"service_name": "orders"},
+    "an-existing-service": {
+        "source": "existing",
+        "service_name": "shop",
+        "app_dir": "shop",
+        "start_command": "gunicorn shop:app --bind 0.0.0.0:8000",
+    },
+}
 URL = "URL-OF-THIS-REPOSITORY"
 PORT = "8000"
 
@@ -37,7 +50,7 @@ def read(page: str) -> str:
 
 def kind(page: str) -> str:
     """Return how a page is run: `light`, `engine` or nothing."""
-    found = re.match(r"<!-- run: (light|engine) -->\n", read(page))
+    found = KIND.match(read(page))
     return found.group(1) if found else ""
 
 
@@ -74,6 +87,10 @@ def execute(page: str, folder: Path, template: Path, project: str) -> list[tuple
     becomes the name of the compose project and a part of the tag of images.
     """
     (folder / "work").mkdir()
+    marker = KIND.match(read(page))
+    if marker and marker.group(2):
+        address = f"git+file://{template}"
+        commit(generate_from(address, folder / "work", **SERVICES[marker.group(2)]), "Generate the service")
     port = str(free_port())
     script = ["set -euo pipefail"]
     found = blocks(page)
