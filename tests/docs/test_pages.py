@@ -30,7 +30,6 @@ def check(page: str, folder: Path, template: Path, project: str, record: Callabl
     record("commands", (page, sum(count(block.commands) for block in blocks(page))))
 
 
-@pytest.mark.xdist_group("docs")
 @pytest.mark.parametrize("page", [page for page in PAGES if kind(page) == "light"])
 def test_a_page_that_needs_no_engine(
     page: str, tmp_path: Path, template: Path, record_property: Callable[[str, object], None]
