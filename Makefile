@@ -10,7 +10,7 @@ help: ## Show this list
 demo: .venv/.installed ## Generate a service, build it, run it as in production, and call it
 	@$(bin)/python -m testing.demo
 
-# Only `make test` without ARGS installs checkov and Renovate: few tests need them, and they are large.
+# Only `make test` without ARGS installs the tools: few tests need them, and some are large.
 .PHONY: test
 test: .venv/.installed $(if $(ARGS),,tools) ## Run the tests (ARGS="tests/render -k NAME" for some of them)
 	$(bin)/pytest --numprocesses auto --dist loadgroup $(ARGS)
@@ -41,7 +41,7 @@ mutants: .venv/.installed ## Plant defects in the templates; a test must find ea
 	@$(bin)/python tests/mutants/mutate.py $(ARGS)
 
 .PHONY: tools
-tools: .venv-checkov/.installed .renovate/.installed ## Install checkov and Renovate, which some tests need
+tools: .venv-checkov/.installed .renovate/.installed .venv-site/.installed ## Install checkov, Renovate and Zensical, which some tests need
 
 .PHONY: lint
 lint: lint-python lint-types lint-shell lint-yaml lint-workflows ## Check this repository's own files
@@ -69,6 +69,23 @@ record: .venv/.installed ## Run the two commands of the README, and write pictur
 .PHONY: cookiecutter
 cookiecutter: .venv/.installed ## Write cookiecutter.json from the questions
 	$(bin)/python scripts/cookiecutter_json.py
+
+.PHONY: reference
+reference: .venv/.installed ## Write the generated pages of docs/: questions, make targets, fleet's help
+	$(bin)/python scripts/reference.py
+
+.PHONY: site
+site: .venv-site/.installed ## Build the site from docs/ into build/site; fail on a warning
+	.venv-site/bin/zensical build --strict --clean
+
+.PHONY: site-serve
+site-serve: .venv-site/.installed ## Serve the site on 127.0.0.1:8000, and build it again at every change
+	.venv-site/bin/zensical serve
+
+# Not a part of `make test`: it needs Chromium (Debian: apt-get install chromium) and minutes.
+.PHONY: site-check
+site-check: site .site-check/.installed ## Check every page in headless Chromium (CHROMIUM=PATH; SHOTS=FOLDER keeps pictures)
+	NODE_PATH=.site-check/node_modules PATH="$(CURDIR)/$(bin):$$PATH" node scripts/site-check.js
 
 .PHONY: bench
 bench: .venv/.installed ## Measure size, start and rebuild against other layouts
@@ -102,7 +119,7 @@ release: .venv/.installed ## Check, commit and tag a release (VERSION=1.2.3)
 
 .PHONY: clean
 clean: ## Remove everything that the other commands created here
-	rm -rf build dist .venv .venv-checkov .renovate .pytest_cache .ruff_cache .mypy_cache *.egg-info .coverage
+	rm -rf build dist .venv .venv-checkov .venv-site .renovate .site-check .cache .pytest_cache .ruff_cache .mypy_cache *.egg-info .coverage
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The parts of `make lint`, which .pre-commit-config.yaml calls one by one.
@@ -141,9 +158,17 @@ lint-workflows: .venv/.installed
 .venv-checkov/.installed: requirements/checkov.txt requirements/dev.txt
 	scripts/venv .venv-checkov $<
 
+.venv-site/.installed: requirements/site.txt requirements/dev.txt
+	scripts/venv .venv-site $<
+
 # --ignore-scripts: the install scripts compile native modules that Renovate's validator does not use.
 renovate = 44.121.2
 .renovate/.installed: Makefile .venv/.installed
 	rm -rf .renovate && mkdir .renovate
 	PATH="$(CURDIR)/$(bin):$$PATH" npm install --prefix .renovate --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error renovate@$(renovate)
+	touch $@
+
+.site-check/.installed: Makefile .venv/.installed
+	rm -rf .site-check && mkdir .site-check
+	PATH="$(CURDIR)/$(bin):$$PATH" npm install --prefix .site-check --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error axe-core@4.14.1 playwright-core@1.65.1
 	touch $@

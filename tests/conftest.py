@@ -44,7 +44,7 @@ def engine(isolated: Path) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the scores by the checklist, how much the update tests covered, and the fault table."""
+    """Print the scores, how much the update tests covered, the commands of each page, and the fault table."""
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
     scores = dict(value for report in reports for key, value in report.user_properties if key == "score")
     if scores:
@@ -54,6 +54,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"updated {len(edits)} projects (a release and a set of answers each) with {sum(edits)} edits in all"
         )
+    commands = [value for report in reports for key, value in report.user_properties if key == "commands"]
+    for page, count in sorted(commands):
+        terminalreporter.write_line(f"docs/{page}: {count} commands")
     if os.environ.get("FAULTS") == "all":
         reports = [report for name in ("passed", "failed", "error") for report in terminalreporter.getreports(name)]
         print_faults(terminalreporter, reports)
