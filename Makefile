@@ -105,6 +105,10 @@ reproducible: .venv/.installed ## Build all kinds of images twice, a day apart b
 podman: .venv/.installed ## Build and run every kind of image by Podman, and print a line for each
 	PODMAN=all $(bin)/pytest --capture=no tests/container/test_podman_builds.py $(ARGS)
 
+.PHONY: pipelines
+pipelines: .venv/.installed ## Run every step of the pipelines of GitHub and GitLab, of a service and of a base image
+	PIPELINES=all $(bin)/pytest tests/container/test_pipeline_steps.py $(ARGS)
+
 .PHONY: score
 score: .venv/.installed ## Score every kind of service by the container checklist, and write docs/checklist.md
 	@$(bin)/python -m testing.score

@@ -5,6 +5,7 @@ and a signature without a key. A key signs instead.
 """
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,9 @@ from testing.template import generate
 from testing.trivy_database import write_database
 
 pytestmark = pytest.mark.xdist_group("supply-chain")
+
+# `make test` runs the steps of GitHub for a service.
+slow = pytest.mark.skipif(os.environ.get("PIPELINES") != "all", reason="minutes long: make pipelines runs it")
 
 # The commands of GitLab's jobs that bring programs into the container of the job.
 NOT_EXECUTED = ("apk add ", "docker cp ", "docker run --privileged ", "docker context create ", "docker buildx create ")
@@ -124,6 +128,7 @@ def test_github_checks_a_service_and_releases_signs_verifies_and_deploys_it(plac
     place.check_running("from-github", runner.context["needs.release.outputs.image"])
 
 
+@slow
 def test_github_releases_signs_and_verifies_each_base_image(place: Place):
     runner = run_github(place, place.project(kind="base-image"))
     images = runner.context["steps.release.outputs.images"].split()
@@ -133,6 +138,7 @@ def test_github_releases_signs_and_verifies_each_base_image(place: Place):
         place.swarm.docker("pull", "--quiet", image, env=place.registry.env)
 
 
+@slow
 def test_gitlab_checks_a_service_and_releases_signs_verifies_and_deploys_it(place: Place):
     project = place.project(service_name="from-gitlab", ci="gitlab")
     # The job logs in by itself.
