@@ -351,7 +351,7 @@ MUTANTS = (
     Mutant(
         "the mirror's password is not taken",
         APT,
-        "    --mount=type=secret,id=netrc,target=/etc/apt/auth.conf \\\n",
+        "--mount=type=secret,id=netrc,target=/etc/apt/auth.conf ",
         "",
         layout("debian_packages_come_from_a_mirror_with_a_password", "packages"),
     ),
