@@ -42,7 +42,7 @@ variable "NO_CACHE" {
 }
 
 # For a private network: the build gets the CA bundle and the credentials as secrets, and the
-# address of the index as an argument.
+# addresses of the index and of a mirror of Debian's packages as arguments.
 variable "SSL_CERT_FILE" {
   default = ""
 }
@@ -52,6 +52,10 @@ variable "NETRC" {
 }
 
 variable "INDEX_URL" {
+  default = ""
+}
+
+variable "APT_MIRROR" {
   default = ""
 }
 
@@ -79,13 +83,14 @@ target "image" {
   name   = "image-${replace(python, ".", "-")}-${flavor}"
   target = flavor
   args = {
-    PYTHON    = python
-    INDEX_URL = INDEX_URL
-    VERSION   = VERSION
-    REVISION  = REVISION
-    CREATED   = CREATED
-    SOURCE    = SOURCE
-    LICENSES  = LICENSES
+    PYTHON     = python
+    INDEX_URL  = INDEX_URL
+    APT_MIRROR = APT_MIRROR
+    VERSION    = VERSION
+    REVISION   = REVISION
+    CREATED    = CREATED
+    SOURCE     = SOURCE
+    LICENSES   = LICENSES
   }
   secret = concat(
     SSL_CERT_FILE == "" ? [] : ["id=ca-certificates,src=${SSL_CERT_FILE}"],
