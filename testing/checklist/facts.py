@@ -24,7 +24,7 @@ NAMESPACES = ("net", "pid", "ipc", "uts")
 
 
 class Instruction(NamedTuple):
-    """An instruction of a Dockerfile, and the comment directly above it."""
+    """An instruction of a Dockerfile, and the comment above it and its ARGs."""
 
     name: str
     value: str
@@ -39,7 +39,8 @@ def parse_dockerfile(text: str) -> list[Instruction]:
             comment += entry["value"] + "\n"
         else:
             found.append(Instruction(entry["instruction"], " ".join(entry["value"].split()), comment))
-            comment = ""
+            if entry["instruction"] != "ARG":
+                comment = ""
     return found
 
 
