@@ -83,6 +83,10 @@ reproducible: .venv/.installed ## Build images twice, a day apart by the clock, 
 podman: .venv/.installed ## Build and run every kind of image by Podman, and print a line for each
 	PODMAN=all $(bin)/pytest --capture=no tests/container/test_podman_builds.py $(ARGS)
 
+.PHONY: arm64
+arm64: .venv/.installed ## Build a service and a base image for arm64, and start them through QEMU (amd64, root)
+	ARM64=yes $(bin)/pytest --durations=5 tests/container/test_arm64.py $(ARGS)
+
 .PHONY: score
 score: .venv/.installed ## Score every kind of service by the container checklist, and write docs/checklist.md
 	@$(bin)/python -m testing.score
