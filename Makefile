@@ -71,8 +71,13 @@ cookiecutter: .venv/.installed ## Write cookiecutter.json from the questions
 	$(bin)/python scripts/cookiecutter_json.py
 
 .PHONY: bench
-bench: .venv/.installed ## Measure size, start and rebuild against other layouts
-	$(bin)/python -m bench.layouts $(ARGS)
+bench: .venv/.installed ## Measure size, build, start and load of apps in nine layouts (APP=typical for one app)
+	$(bin)/python -m bench.run $(if $(APP),--app $(APP)) $(ARGS)
+	@$(MAKE) --no-print-directory bench-pages
+
+.PHONY: bench-pages
+bench-pages: .venv/.installed ## Write the tables and the chart of bench/results into the documents
+	$(bin)/python -m bench.pages
 
 .PHONY: rolls
 rolls: .venv/.installed ## Measure what a new version costs, by each way (ARGS="roll swarm" for some of them)

@@ -43,9 +43,7 @@ def inspect_image(name: str, estimates: dict[str, int]) -> tuple[dict[str, float
     contents = json.loads(docker("run", *command, "-c", CONTENTS))
     modes = {path: entry[0] for path, entry in contents["files"].items()}
     files = {path: mode for path, mode in modes.items() if stat.S_ISREG(mode)}
-    packages = [
-        {part.name for part, _ in image.parts if part.kind == kind} for kind in (DEBIAN_PACKAGE, PYTHON_PACKAGE)
-    ]
+    packages = {kind: {part.name for part, _ in image.parts if part.kind == kind} for kind in KINDS}
     figures = {
         "image, MB": image.size / 1e6,
         "pull, MB": image.pull / 1e6,

@@ -12,6 +12,7 @@ import json
 import re
 import statistics
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -125,9 +126,9 @@ class Results:
 
 def shown(value: float) -> str:
     """Return a number with three significant digits, or a whole number as it is."""
-    if value == int(value) or value >= 100:
+    if value == int(value) or value >= 99.95:
         return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+    return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def cell(values: list[float], is_first: bool) -> str:
@@ -166,8 +167,11 @@ def describe(results: Results) -> Iterator[str]:
     machine = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
     load = ", ".join(map(str, found["load average before each round"]))
     yield f"## The {results.app} app\n"
-    yield f"{found['description']}. Measured on {found['date']} in {found['minutes']:.0f} minutes: {machine}. Load"
-    yield f"average of the machine before the run and before each round: {load}. The floor is {found['floor, MB']:.1f} MB."
+    introduction = (
+        f"{found['description']}. Measured on {found['date']} in {found['minutes']:.0f} minutes: {machine}. The load"
+        f" average was {load} before the run and before each round. The floor is {shown(found['floor, MB'])} MB."
+    )
+    yield wrap(introduction)
     for heading, figures in TABLES.items():
         if any(results.has(figure) for figure in figures):
             yield f"\n### {results.app}: {heading}\n"
@@ -221,19 +225,32 @@ def draw(results: Results, palette: str) -> str:
 def readme(results: Results) -> str:
     """Return what README.md says of the figures."""
 
-    def compare(figure: str, unit: str) -> str:
-        return f"{shown(results.median(DEFAULT, figure))} {unit} instead of {shown(results.median(BEFORE, figure))}"
+    others = [layout for layout in results.values if not LAYOUTS[layout].is_ours]
 
+    def compare(figure: str, unit: str) -> str:
+        before, best = results.median(BEFORE, figure), min(results.median(layout, figure) for layout in others)
+        ours = results.median(DEFAULT, figure)
+        return f"{shown(ours)} {unit} ({shown(before)} in `{BEFORE}`, {shown(best)} in the best of the others)"
+
+    alt = f"Bars: size, rebuild and start of one app in {len(results.values)} layouts"
+    text = (
+        f"`make bench` builds and runs one app ({results.found['description']}) in {len(results.values)} layouts. In the"
+        f" default one, {compare('pull, MB', 'MB')} are to pull; after a change of the code, a build takes"
+        f" {compare('code-only build, s', 's')}; with half a CPU, a start takes {compare('start, 0.5 CPU, s', 's')}."
+        " [Layouts, measured](docs/measured-layouts.md) has all figures and says where the default is not first."
+    )
     return f"""\
 <picture>
   <source media="(prefers-color-scheme: dark)" srcset="docs/img/bench-dark.svg">
-  <img width="480" alt="Bars: size, rebuild and start of an app in {len(results.values)} layouts" src="docs/img/bench-light.svg">
+  <img width="480" alt="{alt}" src="docs/img/bench-light.svg">
 </picture>
 
-`make bench` builds and runs the same app in each layout. The default one has {compare("pull, MB", "MB")} to pull;
-a change of the code takes {compare("code-only build, s", "s")} to build, and pushes {compare("pushed, MB", "MB")}.
-[Layouts, measured](docs/measured-layouts.md) has all figures, and says where the default is not first.
+{wrap(text)}
 """
+
+
+def wrap(text: str) -> str:
+    return textwrap.fill(text, 118, break_long_words=False, break_on_hyphens=False)
 
 
 def between(text: str, mark: str, new: str) -> str:
