@@ -32,19 +32,18 @@ class Layer(NamedTuple):
     pull: int
 
 
-def layers(image: Image) -> list[Layer]:
+def to_layers(image: Image) -> list[Layer]:
     return [Layer(layer.digest, layer.size, layer.pull) for layer in image.layers]
 
 
-def inspect_image(name: str, estimates: dict[str, int]) -> tuple[dict[str, float], list[Layer]]:
-    """Return the figures of an image, and its layers."""
-    image = read_image(name, estimates)
+def describe(name: str, image: Image) -> dict[str, float]:
+    """Return the figures of an image."""
     command = ("--rm", "--user", "0", "--env", "PYTHONDONTWRITEBYTECODE=1", "--entrypoint", "python3", name)
     contents = json.loads(docker("run", *command, "-c", CONTENTS))
     modes = {path: entry[0] for path, entry in contents["files"].items()}
     files = {path: mode for path, mode in modes.items() if stat.S_ISREG(mode)}
     packages = {kind: {part.name for part, _ in image.parts if part.kind == kind} for kind in KINDS}
-    figures = {
+    return {
         "image, MB": image.size / 1e6,
         "pull, MB": image.pull / 1e6,
         "layers": len(image.layers),
@@ -56,7 +55,6 @@ def inspect_image(name: str, estimates: dict[str, int]) -> tuple[dict[str, float
         "world-writable paths": sum(bool(mode & 0o002) for mode in modes.values()),
         "tools": len(contents["programs"]),
     }
-    return figures, layers(image)
 
 
 def pushed(before: list[Layer], after: list[Layer]) -> int:

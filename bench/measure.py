@@ -52,7 +52,7 @@ def build(folder: Path, image: str, *options: str) -> float:
     certificates = find_certificates()
     secret = ["--secret", f"id=ca-certificates,src={certificates}"] if certificates else []
     began = time.perf_counter()
-    docker("build", "--quiet", "--tag", image, *secret, *options, folder)
+    docker("build", "--tag", image, *secret, *options, folder)
     return time.perf_counter() - began
 
 

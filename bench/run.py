@@ -31,7 +31,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from bench.images import Layer, inspect_image, loaded, pushed
+from bench.images import Layer, describe, loaded, pushed, to_layers
 from bench.layouts import (
     APPS,
     LAYOUTS,
@@ -42,6 +42,7 @@ from bench.layouts import (
     use_own_caches,
 )
 from bench.measure import build, change, cpu_seconds, docker, memory_at_rest, rebuild, use_engine
+from fleet.image.contents import read_image
 from testing.process import run
 
 RESULTS = Path(__file__).parent / "results"
@@ -75,10 +76,10 @@ class Measured:
         """Build one of the two services without a cache; keep the image of the first one."""
         image = self.image if turn == 0 else f"{self.image}-second"
         self.values["cold build, s"].append(build(self.folders[turn], image, "--no-cache"))
-        figures, layers = inspect_image(image, estimates)
-        self.services.append(layers)
+        contents = read_image(image, estimates)
+        self.services.append(to_layers(contents))
         if turn == 0:
-            for name, value in figures.items():
+            for name, value in describe(image, contents).items():
                 self.values[name].append(value)
 
     def measure_builds(self, estimates: dict[str, int]) -> None:
@@ -87,7 +88,7 @@ class Measured:
         if self.is_due("code-only build, s"):
             self.values["code-only build, s"].append(rebuild(folder, SOURCE, self.image))
             if "pushed, MB" not in self.values:
-                _, layers = inspect_image(self.image, estimates)
+                layers = to_layers(read_image(self.image, estimates))
                 self.values["pushed, MB"].append(pushed(self.services[0], layers) / 1e6)
         if self.is_due("one package more, s"):
             requirements = folder / "requirements.txt"

@@ -37,6 +37,10 @@ def test_a_figure_that_nobody_measured_is_found(name: str, tmp_path: Path):
     assert result.returncode == 1 and f"make bench-pages: {name}\n" in result.stderr, result.stderr
 
 
+def test_each_figure_in_which_another_layout_is_first_has_a_reason():
+    assert "not explained yet" not in (ROOT / "docs/measured-layouts.md").read_text()
+
+
 def test_the_results_name_no_machine():
     for file in (ROOT / "bench/results").glob("*.json"):
         assert not re.search(r"/(tmp|home|root|work)/|\b\d+\.\d+\.\d+\.\d+\b", file.read_text())
