@@ -6,7 +6,7 @@ import stat
 from typing import NamedTuple
 
 from bench.measure import docker
-from fleet.image.contents import Image, read_image
+from fleet.image.contents import Image
 from fleet.image.packages import DEBIAN_PACKAGE, KINDS, PYTHON_PACKAGE
 from testing.service import CONTENTS
 

@@ -32,13 +32,18 @@ DOCKERFILES = Environment(
 
 
 class App(NamedTuple):
-    """An app: what it is, its starter and the answers, the path to put under load, and what it loads to answer."""
+    """An app.
+
+    `path` is put under load, and `imports` is the Python code that loads what the app needs to
+    answer. `cold` is the number of cold builds: each takes minutes for all layouts.
+    """
 
     description: str
     starter: str
     packages: dict[str, str]
     path: str
     imports: str
+    cold: int = 1
 
 
 FASTAPI = """
@@ -52,7 +57,7 @@ DJANGO = """
 import field_app.wsgi, gunicorn.app.wsgiapp, gunicorn.workers.gthread
 """
 APPS = {
-    "small": App("FastAPI alone", "fastapi", {}, "/", FASTAPI),
+    "small": App("FastAPI alone", "fastapi", {}, "/", FASTAPI, cold=2),
     "typical": App(
         "FastAPI, SQLAlchemy, psycopg2 (compiled in the build), httpx and uvicorn[standard]",
         "fastapi",
@@ -60,7 +65,7 @@ APPS = {
         "/items",
         FASTAPI,
     ),
-    "django": App("Django with static files", "django", {}, "/", DJANGO),
+    "django": App("Django with static files", "django", {}, "/", DJANGO, cold=2),
     "heavy": App("FastAPI with pandas, scikit-learn and pyarrow", "fastapi", {}, "/items", FASTAPI),
 }
 

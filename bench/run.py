@@ -7,7 +7,7 @@
   changed, one package added.
 - A start lasts from `docker run` to the first 200, in seconds, and in CPU seconds of the container's
   control group. Health checks are off, because only some layouts have one.
-- The layouts take turns in each round. What takes longer than SLOW seconds is measured once.
+- The layouts take turns in each round. A build that takes longer than SLOW seconds is measured once.
 - With two cold builds, the second one is of another service with the same packages: its layers tell
   which ones two services share.
 """
@@ -178,9 +178,8 @@ def measure(app: str, rounds: int, cold: int, folder: Path) -> dict[str, Any]:
             layout.prepare(app)
         for turn in range(cold):
             for layout in all_of_them:
-                if layout.is_due("cold build, s"):
-                    say(f"{app}: cold build {turn + 1} of {layout.name}")
-                    layout.build_cold(turn, estimates)
+                say(f"{app}: cold build {turn + 1} of {layout.name}")
+                layout.build_cold(turn, estimates)
         slim = next(layout for layout in all_of_them if layout.name == "ours, slim")
         floor = loaded(slim.image, APPS[app].imports) / 1e6
         for layout in all_of_them:  # fills the disk cache
@@ -237,7 +236,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__.splitlines()[0])
     parser.add_argument("--app", choices=APPS, help="default: all, one after the other")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--cold", type=int, choices=(1, 2), default=2, help="cold builds of each layout")
+    parser.add_argument("--cold", type=int, choices=(1, 2), help="cold builds of each layout (default: by app)")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
 
@@ -245,7 +244,7 @@ def main() -> None:
     try:
         for app in [options.app] if options.app else APPS:
             with tempfile.TemporaryDirectory() as temporary:
-                write(measure(app, options.rounds, options.cold, Path(temporary)), options.results)
+                write(measure(app, options.rounds, options.cold or APPS[app].cold, Path(temporary)), options.results)
     finally:
         remove_bases()
 
