@@ -56,10 +56,10 @@ def build(folder: Path, image: str, *options: str) -> float:
     return time.perf_counter() - began
 
 
-def rebuild(folder: Path, source: str, image: str) -> float:
+def rebuild(folder: Path, source: str, image: str, *options: str) -> float:
     """Change the file `source` of `folder`; return the seconds that the next build takes."""
     change(folder / source)
-    return build(folder, image)
+    return build(folder, image, *options)
 
 
 def change(file: Path) -> None:

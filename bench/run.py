@@ -21,7 +21,6 @@ import platform
 import re
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,15 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.images import Layer, describe, loaded, pushed, to_layers
-from bench.layouts import (
-    APPS,
-    LAYOUTS,
-    SOURCE,
-    TAG,
-    locked,
-    remove_bases,
-    use_own_caches,
-)
+from bench.layouts import APPS, LAYOUTS, SOURCE, TAG, locked, remove_bases, use_own_caches
 from bench.measure import build, change, cpu_seconds, docker, memory_at_rest, rebuild, use_engine
 from fleet.image.contents import read_image
 from testing.process import run
@@ -60,6 +51,8 @@ class Measured:
         self.name = name
         self.folders = [folder / f"{number}-{service}" for service in "ab"]
         self.run_id = f"{run_id}-{number}"
+        # By this label, images are found that have lost their name to a newer one.
+        self.label = f"--label={TAG}={run_id}"
         self.image = f"{TAG}:{number}"
         self.values: dict[str, list[float]] = defaultdict(list)
         self.services: list[list[Layer]] = []
@@ -75,7 +68,7 @@ class Measured:
     def build_cold(self, turn: int, estimates: dict[str, int]) -> None:
         """Build one of the two services without a cache; keep the image of the first one."""
         image = self.image if turn == 0 else f"{self.image}-second"
-        self.values["cold build, s"].append(build(self.folders[turn], image, "--no-cache"))
+        self.values["cold build, s"].append(build(self.folders[turn], image, self.label, "--no-cache"))
         contents = read_image(image, estimates)
         self.services.append(to_layers(contents))
         if turn == 0:
@@ -84,9 +77,9 @@ class Measured:
 
     def measure_builds(self, estimates: dict[str, int]) -> None:
         folder = self.folders[0]
-        self.values["no change, s"].append(build(folder, self.image))
+        self.values["no change, s"].append(build(folder, self.image, self.label))
         if self.is_due("code-only build, s"):
-            self.values["code-only build, s"].append(rebuild(folder, SOURCE, self.image))
+            self.values["code-only build, s"].append(rebuild(folder, SOURCE, self.image, self.label))
             if "pushed, MB" not in self.values:
                 layers = to_layers(read_image(self.image, estimates))
                 self.values["pushed, MB"].append(pushed(self.services[0], layers) / 1e6)
@@ -94,7 +87,8 @@ class Measured:
             requirements = folder / "requirements.txt"
             text = requirements.read_text()
             requirements.write_text(text + locked(*PACKAGE))
-            self.values["one package more, s"].append(rebuild(folder, "requirements.txt", f"{self.image}-more"))
+            seconds = rebuild(folder, "requirements.txt", f"{self.image}-more", self.label)
+            self.values["one package more, s"].append(seconds)
             requirements.write_text(text)
 
     def is_due(self, figure: str) -> bool:
@@ -215,7 +209,8 @@ def measure(app: str, rounds: int, cold: int, folder: Path) -> dict[str, Any]:
     finally:
         for layout in all_of_them:
             for image in (layout.image, f"{layout.image}-second", f"{layout.image}-more"):
-                subprocess.run(["docker", "image", "rm", "--force", image], capture_output=True)
+                run("docker", "image", "rm", "--force", image, check=False)
+        run("docker", "image", "prune", "--force", "--filter", f"label={TAG}={run_id}", check=False)
         # The caches of packages are of this run alone.
         run("docker", "buildx", "prune", "--force", "--filter", f"description~={run_id}", check=False)
 
