@@ -59,7 +59,7 @@ import field_app.wsgi, gunicorn.app.wsgiapp, gunicorn.workers.gthread
 APPS = {
     "small": App("FastAPI alone", "fastapi", {}, "/", FASTAPI, cold=2),
     "typical": App(
-        "FastAPI, SQLAlchemy, psycopg2 (compiled in the build), httpx and uvicorn[standard]",
+        "FastAPI, SQLAlchemy, psycopg2 from source, httpx and uvicorn[standard]",
         "fastapi",
         LIBPQ,
         "/items",

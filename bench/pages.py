@@ -22,6 +22,7 @@ from fleet.image import chart
 from testing import ROOT
 
 FLEET = 20
+FLEET_COLUMNS = {"fleet disk": 1, "fleet pull": 2}
 BEFORE = "before"
 
 
@@ -82,6 +83,23 @@ REASONS: dict[str, str] = {}
 UNEXPLAINED = "not explained yet: add the reason to bench/pages.py"
 
 
+def fleet(apps: list[list[list[tuple[str, int, int]]]], column: int) -> float:
+    """Return the MB of FLEET services, equally many of each app, whose layers count once if they are shared.
+
+    For each app there are the layers of two services.
+    """
+    shared: dict[str, int] = {}
+    own = 0
+    for first, second in apps:
+        in_both = {digest for digest, *_ in first} & {digest for digest, *_ in second}
+        for layer in first:
+            if layer[0] in in_both:
+                shared[layer[0]] = int(layer[column])
+            else:
+                own += int(layer[column])
+    return (sum(shared.values()) + FLEET // len(apps) * own) / 1e6
+
+
 class Results:
     """What was measured of one app."""
 
@@ -101,12 +119,8 @@ class Results:
         yield "code ratio", [statistics.median(values["code-only build, s"]) / unchanged]
         yield "package ratio", [statistics.median(values["one package more, s"]) / unchanged]
         if len(services) > 1:
-            shared = {digest for digest, *_ in services[0]} & {digest for digest, *_ in services[1]}
-            for name, column in (("fleet disk", 1), ("fleet pull", 2)):
-                sizes = [(layer[0] in shared, layer[column]) for layer in services[0]]
-                once = sum(int(size) for is_shared, size in sizes if is_shared)
-                each = sum(int(size) for is_shared, size in sizes if not is_shared)
-                yield name, [(once + FLEET * each) / 1e6]
+            for name, column in FLEET_COLUMNS.items():
+                yield name, [fleet([services], column)]
 
     def median(self, layout: str, figure: str) -> float:
         return statistics.median(self.values[layout][figure])
@@ -190,12 +204,31 @@ def describe(results: Results) -> Iterator[str]:
     yield ""
 
 
+def describe_fleet(all_results: list[Results]) -> Iterator[str]:
+    """Yield the table of services with different packages."""
+    found = {results.app: results.found["layouts"] for results in all_results}
+    apps = [app for app, layouts in found.items() if all(len(layout["services"]) > 1 for layout in layouts.values())]
+    if len(apps) < 2:
+        return
+    yield f"## {FLEET} services of {len(apps)} kinds on one host\n"
+    yield f"{FLEET // len(apps)} services of each app: {', '.join(apps)}.\n"
+    yield "| layout | on disk, MB | pulled, MB |"
+    yield "|---|---|---|"
+    for layout in LAYOUTS:
+        sizes = (fleet([found[app][layout]["services"] for app in apps], n) for n in FLEET_COLUMNS.values())
+        yield f"| {layout} | {' | '.join(map(shown, sizes))} |"
+    yield ""
+
+
 def page(all_results: list[Results]) -> str:
     layouts = "\n".join(f"| {name} | {layout.description} |" for name, layout in LAYOUTS.items())
     apps = [line for results in all_results for line in describe(results)]
     missing = [app for app in APPS if app not in {results.app for results in all_results}]
     note = f"\nNot measured yet: {', '.join(missing)}.\n" if missing else ""
-    return "\n".join(["| layout | what it is |", "|---|---|", layouts, note, *apps]).rstrip() + "\n"
+    return (
+        "\n".join(["| layout | what it is |", "|---|---|", layouts, note, *apps, *describe_fleet(all_results)]).rstrip()
+        + "\n"
+    )
 
 
 CHART = (

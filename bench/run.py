@@ -212,7 +212,7 @@ def measure(app: str, rounds: int, cold: int, folder: Path) -> dict[str, Any]:
                 run("docker", "image", "rm", "--force", image, check=False)
         run("docker", "image", "prune", "--force", "--filter", f"label={TAG}={run_id}", check=False)
         # The caches of packages are of this run alone.
-        run("docker", "buildx", "prune", "--force", "--filter", f"description~={run_id}", check=False)
+        run("docker", "buildx", "prune", "--force", "--filter", f'description~="{run_id}"', check=False)
 
 
 def say(text: str) -> None:
