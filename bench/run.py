@@ -26,7 +26,7 @@ import tempfile
 import time
 import uuid
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,10 @@ class Measured:
         # By this label, images are found that have lost their name to a newer one.
         self.label = f"--label={TAG}={run_id}"
         self.image = f"{TAG}:{number}"
+        self.images = [self.image, f"{self.image}-second"]
         self.values: dict[str, list[float]] = defaultdict(list)
         self.services: list[list[Layer]] = []
+        self.estimates: dict[str, int] = {}
 
     def prepare(self, app: str) -> None:
         first, second = self.folders
@@ -65,23 +67,18 @@ class Measured:
         for folder, service in zip(self.folders, "ab", strict=True):
             use_own_caches(folder, f"{self.run_id}{service}")
 
-    def build_cold(self, turn: int, estimates: dict[str, int]) -> None:
-        """Build one of the two services without a cache; keep the image of the first one."""
-        image = self.image if turn == 0 else f"{self.image}-second"
-        self.values["cold build, s"].append(build(self.folders[turn], image, self.label, "--no-cache"))
-        contents = read_image(image, estimates)
-        self.services.append(to_layers(contents))
-        if turn == 0:
-            for name, value in describe(image, contents).items():
-                self.values[name].append(value)
+    def build_cold(self, turn: int) -> None:
+        """Build one of the two services without a cache."""
+        seconds = build(self.folders[turn], self.images[turn], self.label, "--no-cache")
+        self.values["cold build, s"].append(seconds)
 
-    def measure_builds(self, estimates: dict[str, int]) -> None:
+    def measure_builds(self) -> None:
         folder = self.folders[0]
         self.values["no change, s"].append(build(folder, self.image, self.label))
         if self.is_due("code-only build, s"):
             self.values["code-only build, s"].append(rebuild(folder, SOURCE, self.image, self.label))
             if "pushed, MB" not in self.values:
-                layers = to_layers(read_image(self.image, estimates))
+                layers = to_layers(read_image(self.image, self.estimates))
                 self.values["pushed, MB"].append(pushed(self.services[0], layers) / 1e6)
         if self.is_due("one package more, s"):
             requirements = folder / "requirements.txt"
@@ -111,6 +108,12 @@ class Measured:
                 self.values[name].append(value)
         finally:
             docker("rm", "--force", container)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "figures": {name: [round(value, 4) for value in values] for name, values in self.values.items()},
+            "services": [[[digest[7:19], *sizes] for digest, *sizes in layers] for layers in self.services],
+        }
 
 
 def wait_for_200(container: str, began: float) -> int:
@@ -160,59 +163,73 @@ def describe_machine(image: str) -> dict[str, Any]:
     }
 
 
-def measure(app: str, rounds: int, cold: int, folder: Path) -> dict[str, Any]:
-    """Measure an app in all layouts; return what is written to its file."""
+def read(images: list[str]) -> tuple[dict[str, float], list[list[Layer]], dict[str, int]]:
+    """Return the figures of the first image, the layers of each one, and the compressed sizes of the layers."""
+    estimates: dict[str, int] = {}
+    contents = [read_image(image, estimates) for image in images]
+    return describe(images[0], contents[0]), [to_layers(image) for image in contents], estimates
+
+
+def measure(app: str, rounds: int, cold: int, folder: Path, results: Path) -> None:
+    """Measure an app in all layouts; write the results after each round."""
     run_id = f"bench-{uuid.uuid4().hex[:8]}"
     all_of_them = [Measured(name, number, folder, run_id) for number, name in enumerate(LAYOUTS)]
-    estimates: dict[str, int] = {}
     began, busy = time.monotonic(), [os.getloadavg()[0]]
     try:
         for layout in all_of_them:
-            say(f"{app}: preparing {layout.name}")
             layout.prepare(app)
         for turn in range(cold):
             for layout in all_of_them:
                 say(f"{app}: cold build {turn + 1} of {layout.name}")
-                layout.build_cold(turn, estimates)
+                layout.build_cold(turn)
+        if not cold:
+            for layout in all_of_them:
+                say(f"{app}: build of {layout.name}")
+                build(layout.folders[0], layout.image, layout.label)
+        say(f"{app}: reading the images")
+        with ProcessPoolExecutor(2) as pool:
+            found = pool.map(read, [layout.images[: max(cold, 1)] for layout in all_of_them])
+            for layout, (figures, layout.services, layout.estimates) in zip(all_of_them, found, strict=True):
+                layout.values |= {name: [value] for name, value in figures.items()}
         slim = next(layout for layout in all_of_them if layout.name == "ours, slim")
-        floor = loaded(slim.image, APPS[app].imports) / 1e6
+        header = {
+            "app": app,
+            "description": APPS[app].description,
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+            "machine": describe_machine(slim.image),
+            "floor, MB": round(loaded(slim.image, APPS[app].imports) / 1e6, 3),
+        }
         for layout in all_of_them:  # fills the disk cache
             layout.start("2")
             layout.values = defaultdict(list, {k: v for k, v in layout.values.items() if not k.startswith("start")})
         for turn in range(rounds):
             say(f"{app}: round {turn + 1} of {rounds}")
             busy.append(os.getloadavg()[0])
-            for layout in all_of_them:
-                layout.measure_builds(estimates)
-            for layout in all_of_them:
-                layout.start("2", APPS[app].path)
-            for cpus in ("0.5", "0.2"):
-                with ThreadPoolExecutor(AT_A_TIME[cpus]) as pool:
-                    list(pool.map(Measured.start, all_of_them, [cpus] * len(all_of_them)))
-        return {
-            "app": app,
-            "description": APPS[app].description,
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "rounds": rounds,
-            "minutes": round((time.monotonic() - began) / 60, 1),
-            "load average before each round": [round(value, 2) for value in busy],
-            "machine": describe_machine(slim.image),
-            "floor, MB": round(floor, 3),
-            "layouts": {
-                layout.name: {
-                    "figures": {name: [round(value, 4) for value in values] for name, values in layout.values.items()},
-                    "services": [[[digest[7:19], *sizes] for digest, *sizes in layers] for layers in layout.services],
-                }
-                for layout in all_of_them
-            },
-        }
+            measure_round(all_of_them, APPS[app].path)
+            course = {
+                "rounds": turn + 1,
+                "minutes": round((time.monotonic() - began) / 60, 1),
+                "load average before each round": [round(value, 2) for value in busy],
+            }
+            layouts = {"layouts": {layout.name: layout.to_json() for layout in all_of_them}}
+            write(header | course | layouts, results)
     finally:
         for layout in all_of_them:
-            for image in (layout.image, f"{layout.image}-second", f"{layout.image}-more"):
+            for image in (*layout.images, f"{layout.image}-more"):
                 run("docker", "image", "rm", "--force", image, check=False)
         run("docker", "image", "prune", "--force", "--filter", f"label={TAG}={run_id}", check=False)
         # The caches of packages are of this run alone.
         run("docker", "buildx", "prune", "--force", "--filter", f'description~="{run_id}"', check=False)
+
+
+def measure_round(layouts: list[Measured], path: str) -> None:
+    for layout in layouts:
+        layout.start("2", path)
+    for cpus in ("0.5", "0.2"):
+        with ThreadPoolExecutor(AT_A_TIME[cpus]) as pool:
+            list(pool.map(Measured.start, layouts, [cpus] * len(layouts)))
+    for layout in layouts:
+        layout.measure_builds()
 
 
 def say(text: str) -> None:
@@ -231,7 +248,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__.splitlines()[0])
     parser.add_argument("--app", choices=APPS, help="default: all, one after the other")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--cold", type=int, choices=(1, 2), help="cold builds of each layout (default: by app)")
+    parser.add_argument("--cold", type=int, choices=(0, 1, 2), help="cold builds of each layout (default: by app)")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
 
@@ -239,7 +256,8 @@ def main() -> None:
     try:
         for app in [options.app] if options.app else APPS:
             with tempfile.TemporaryDirectory() as temporary:
-                write(measure(app, options.rounds, options.cold or APPS[app].cold, Path(temporary)), options.results)
+                cold = APPS[app].cold if options.cold is None else options.cold
+                measure(app, options.rounds, cold, Path(temporary), options.results)
     finally:
         remove_bases()
 
