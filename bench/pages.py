@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from bench.layouts import APPS, DEFAULT, LAYOUTS
 from fleet.image import chart
+from fleet.image.tables import count
 from testing import ROOT
 
 FLEET = 20
@@ -185,7 +186,8 @@ def describe(results: Results) -> Iterator[str]:
     load = ", ".join(map(str, found["load average before each round"]))
     yield f"## The {results.app} app\n"
     introduction = (
-        f"{found['description']}. Measured on {found['date']} in {found['minutes']:.0f} minutes: {machine}. The load"
+        f"{found['description']}. Measured on {found['date']} in {found['minutes']:.0f} minutes"
+        f" ({count(found['rounds'], 'round')}): {machine}. The load"
         f" average was {load} before the run and before each round. The floor is {shown(found['floor, MB'])} MB."
     )
     yield wrap(introduction)
