@@ -132,6 +132,13 @@ class Results:
             for name, column in FLEET_COLUMNS.items():
                 yield name, [fleet([services], column)]
 
+    @property
+    def caution(self) -> str:
+        """Return a sentence if other programs used the machine."""
+        if max(self.found["load average before each round"][1:]) <= self.found["machine"]["cores"]:
+            return ""
+        return " Other programs were running on the machine, so the seconds are upper bounds."
+
     def median(self, layout: str, figure: str) -> float:
         return statistics.median(self.values[layout][figure])
 
@@ -198,6 +205,7 @@ def describe(results: Results) -> Iterator[str]:
         f"{found['description']}. Measured on {found['date']} in {found['minutes']:.0f} minutes"
         f" ({count(found['rounds'], 'round')}): {machine}. The load"
         f" average was {load} before the run and before each round. The floor is {shown(found['floor, MB'])} MB."
+        f"{results.caution}"
     )
     yield wrap(introduction)
     for heading, figures in TABLES.items():
@@ -285,6 +293,7 @@ def readme(results: Results) -> str:
         f" In the default one, {compare('pull, MB', 'MB')} are to pull; after a change of the code, a build takes"
         f" {compare('code-only build, s', 's')}; with half a CPU, a start takes {compare('start, 0.5 CPU, s', 's')}."
         " [Layouts, measured](docs/measured-layouts.md) has all figures and says where the default is not first."
+        f"{results.caution}"
     )
     return f"""\
 <picture>
