@@ -207,6 +207,11 @@ def describe(results: Results) -> Iterator[str]:
         f" average was {load} before the run and before each round. The floor is {shown(found['floor, MB'])} MB."
         f"{results.caution}"
     )
+    missing = [
+        f"{heading}: {figure.heading}" for heading, t in TABLES.items() for figure in t if not results.has(figure)
+    ]
+    if missing:
+        introduction += f" Not measured in this run: {'; '.join(missing)}."
     yield wrap(introduction)
     for heading, figures in TABLES.items():
         if any(results.has(figure) for figure in figures):
