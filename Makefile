@@ -88,8 +88,13 @@ site-check: site .site-check/.installed ## Check every page in headless Chromium
 	NODE_PATH=.site-check/node_modules PATH="$(CURDIR)/$(bin):$$PATH" node scripts/site-check.js
 
 .PHONY: bench
-bench: .venv/.installed ## Measure size, start and rebuild against other layouts
-	$(bin)/python -m bench.layouts $(ARGS)
+bench: .venv/.installed ## Measure size, build, start and load of apps in nine layouts (APP=typical for one app)
+	$(bin)/python -m bench.run $(if $(APP),--app $(APP)) $(ARGS)
+	@$(MAKE) --no-print-directory bench-pages
+
+.PHONY: bench-pages
+bench-pages: .venv/.installed ## Write the tables and the chart of bench/results into the documents
+	$(bin)/python -m bench.pages
 
 .PHONY: rolls
 rolls: .venv/.installed ## Measure what a new version costs, by each way (ARGS="roll swarm" for some of them)

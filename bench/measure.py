@@ -1,12 +1,12 @@
 """What the measurements share."""
 
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from testing.engine import EngineError, ensure_engine
+from testing.service import find_certificates
 
 
 def use_engine() -> None:
@@ -47,17 +47,21 @@ def memory_at_rest(container: str) -> int:
     sys.exit(f"the control group of container {identifier} is not below {groups}")
 
 
-def build(folder: Path, image: str) -> float:
+def build(folder: Path, image: str, *options: str) -> float:
     """Build `folder` as `image`; return the seconds it took."""
-    certificates = os.environ.get("SSL_CERT_FILE", "")
+    certificates = find_certificates()
     secret = ["--secret", f"id=ca-certificates,src={certificates}"] if certificates else []
     began = time.perf_counter()
-    docker("build", "--tag", image, *secret, folder)
+    docker("build", "--tag", image, *secret, *options, folder)
     return time.perf_counter() - began
 
 
-def rebuild(folder: Path, source: str, image: str) -> float:
+def rebuild(folder: Path, source: str, image: str, *options: str) -> float:
     """Change the file `source` of `folder`; return the seconds that the next build takes."""
-    file = folder / source
+    change(folder / source)
+    return build(folder, image, *options)
+
+
+def change(file: Path) -> None:
+    """Add a comment to a file."""
     file.write_text(f"{file.read_text()}\n# changed at {time.time_ns()}\n")
-    return build(folder, image)

@@ -11,18 +11,18 @@ WIDTH, WIDEST, MARGIN = 390, 640, 16
 BAR = WIDTH - 2 * MARGIN
 LETTERS = 38
 LARGEST = 12
-STYLE = """\
-svg { --back: #fff; --text: #1f2328; --dim: #59636e; --rest: #d1d9e0; background: var(--back);
-  --c0: #0969da; --c1: #bc4c00; --c2: #8250df; --c3: #1a7f37; --c4: #6e7781; --c5: #cf222e;
-  max-width: 100%; height: auto; }
-@media (prefers-color-scheme: dark) {
-  svg { --back: #0d1117; --text: #f0f6fc; --dim: #9198a1; --rest: #3d444d;
-    --c0: #4493f8; --c1: #f0883e; --c2: #ab7df8; --c3: #3fb950; --c4: #8b949e; --c5: #f85149; } }
+LIGHT = """--back: #fff; --text: #1f2328; --dim: #59636e; --rest: #d1d9e0;
+  --c0: #0969da; --c1: #bc4c00; --c2: #8250df; --c3: #1a7f37; --c4: #6e7781; --c5: #cf222e;"""
+DARK = """--back: #0d1117; --text: #f0f6fc; --dim: #9198a1; --rest: #3d444d;
+  --c0: #4493f8; --c1: #f0883e; --c2: #ab7df8; --c3: #3fb950; --c4: #8b949e; --c5: #f85149;"""
+RULES = """\
+svg { background: var(--back); max-width: 100%; height: auto; }
 text { font: 13px system-ui, sans-serif; fill: var(--text); }
 .head { font-weight: 600; }
 .dim { fill: var(--dim); }
 .end { text-anchor: end; }
 """
+STYLE = f"svg {{ {LIGHT} }}\n@media (prefers-color-scheme: dark) {{\nsvg {{ {DARK} }} }}\n{RULES}"
 
 
 class Drawing:
@@ -56,13 +56,13 @@ class Drawing:
         self.bar(MARGIN, max(1, BAR * size / max(largest, 1)), 6, fill)
         self.y += 9
 
-    def finish(self, title: str) -> str:
+    def finish(self, title: str, style: str = STYLE) -> str:
         height = self.y + MARGIN
         shown_height = round(height * WIDEST / WIDTH)
         body = "\n".join(self.elements)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDEST}"'
-            f' height="{shown_height}" role="img">\n<title>{escape(title)}</title>\n<style>\n{STYLE}</style>\n'
+            f' height="{shown_height}" role="img">\n<title>{escape(title)}</title>\n<style>\n{style}</style>\n'
             f'<rect width="100%" height="100%" fill="var(--back)"/>\n{body}\n</svg>\n'
         )
 
