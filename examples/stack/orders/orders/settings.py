@@ -40,8 +40,8 @@ CELERY_BROKER_URL = f"redis://:{secret('redis_password')}@{REDIS_HOST}"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A job that a killed worker had begun is done again, after Celery's visibility timeout of an hour.
 CELERY_TASK_ACKS_LATE = True
-# A worker that is told to stop finishes jobs for this many seconds, and gives the others back to Redis.
-# The signal for that is SIGQUIT: after SIGTERM it can hang, and lose what it has fetched.
+# After SIGQUIT, a worker finishes jobs for this many seconds and gives the others back to Redis.
+# After SIGTERM it can hang until it is killed, and what it has fetched waits for an hour.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BEAT_SCHEDULE = {"count": {"task": "sales.tasks.count", "schedule": 1.0}}
